@@ -1,0 +1,56 @@
+//! The one rayon pool, behind futures. Its callers bound what they have in flight; nothing is queued without a slot.
+
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// A handle to the shared pool; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct CpuPool {
+    threads: Arc<ThreadPool>,
+}
+
+impl CpuPool {
+    /// Starts the pool with a fixed number of threads.
+    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("cpu-{index}"))
+            // Without a handler a panic inside `spawn` would abort the process. The job's own reply channel tells its waiter.
+            .panic_handler(|_| tracing::error!("a CPU job panicked"))
+            .build()?;
+        Ok(Self {
+            threads: Arc::new(threads),
+        })
+    }
+
+    /// Queues a job, first in first out.
+    pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
+        self.threads.spawn_fifo(job);
+    }
+
+    /// Runs a job and returns its result; `None` when it panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, result) = oneshot::channel();
+        self.spawn(move || {
+            // The waiter may be gone; then nobody wants the result.
+            let _ = reply.send(job());
+        });
+        result.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CpuPool;
+
+    #[tokio::test]
+    async fn a_panicking_job_hurts_itself_alone() {
+        let pool = CpuPool::new(1).unwrap();
+        assert_eq!(pool.run(|| -> u8 { panic!("planned") }).await, None);
+        assert_eq!(pool.run(|| 7).await, Some(7));
+    }
+}

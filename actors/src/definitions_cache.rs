@@ -1,0 +1,370 @@
+//! The definitions cache: owns the compiled definitions of each project and publishes them as immutable snapshots.
+//!
+//! Readers look a token up in the published map and take no lock. Only a miss, or a change, is a message. What was
+//! published once keeps serving when the database is away, until something newer was read.
+
+use crate::ProjectError;
+use crate::cohort_cache::{CohortCache, CompileCohorts, ForgetCohorts};
+use crate::convert;
+use crate::cpu_pool::CpuPool;
+use crate::mailbox::{Posted, answers_ping};
+use crate::metrics::Metrics;
+use crate::system::ProjectSnapshot;
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Supervised, WrapFuture};
+use arc_swap::ArcSwap;
+use burgee_evaluation::{Definitions, ProjectId};
+use burgee_schema::models::DefinitionRows;
+use burgee_schema::{Store, StoreError};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, oneshot};
+
+/// Projects read from the database at one time.
+pub(crate) const LOADS_IN_FLIGHT: usize = 4;
+/// Requests that may wait for a project to be loaded.
+const WAITERS: usize = 4_096;
+/// How long, and how many, tokens without a project are remembered.
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+const UNKNOWN_TOKENS: usize = 10_000;
+/// The pause before a failed refresh is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Token → snapshot, as readers see it.
+pub(crate) type Published = ArcSwap<HashMap<Box<str>, Arc<ProjectSnapshot>>>;
+
+/// Asks for a project that is not published.
+#[derive(Debug)]
+pub(crate) struct FindProject {
+    pub(crate) token: Box<str>,
+    pub(crate) reply: oneshot::Sender<Result<Option<Arc<ProjectSnapshot>>, ProjectError>>,
+}
+
+/// Tells that projects changed.
+#[derive(Debug)]
+pub(crate) struct Refresh {
+    pub(crate) projects: Vec<ProjectId>,
+    /// Told when all of them were read once more, whatever came of it.
+    pub(crate) done: Option<oneshot::Sender<()>>,
+}
+
+/// A project as read, or that it is gone.
+type Loaded = Result<Option<(Box<str>, i64, Arc<ProjectSnapshot>)>, StoreError>;
+
+/// The actor.
+pub(crate) struct DefinitionsCache {
+    loader: Loader,
+    capacity: usize,
+    published: Arc<Published>,
+    projects: HashMap<ProjectId, Cached>,
+    finding:
+        HashMap<Box<str>, Vec<oneshot::Sender<Result<Option<Arc<ProjectSnapshot>>, ProjectError>>>>,
+    waiters: usize,
+    refreshing: HashSet<ProjectId>,
+    again: HashSet<ProjectId>,
+    watchers: Vec<(HashSet<ProjectId>, oneshot::Sender<()>)>,
+    unknown: HashMap<Box<str>, Instant>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    token: Box<str>,
+    sequence: i64,
+}
+
+/// What loading needs; cheap to clone into a future.
+#[derive(Clone)]
+pub(crate) struct Loader {
+    pub(crate) store: Store,
+    pub(crate) cohorts: Arc<Addr<CohortCache>>,
+    pub(crate) cpu: CpuPool,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) slots: Arc<Semaphore>,
+}
+
+impl DefinitionsCache {
+    pub(crate) fn new(loader: Loader, published: Arc<Published>, capacity: usize) -> Self {
+        Self {
+            metrics: Arc::clone(&loader.metrics),
+            loader,
+            capacity,
+            published,
+            projects: HashMap::new(),
+            finding: HashMap::new(),
+            waiters: 0,
+            refreshing: HashSet::new(),
+            again: HashSet::new(),
+            watchers: Vec::new(),
+            unknown: HashMap::new(),
+        }
+    }
+
+    /// Remembers that a token has no project; forgets the oldest knowledge when there is too much of it.
+    fn remember_unknown(&mut self, token: Box<str>) {
+        if self.unknown.len() >= UNKNOWN_TOKENS {
+            self.unknown.retain(|_, seen| seen.elapsed() < UNKNOWN_FOR);
+            if self.unknown.len() >= UNKNOWN_TOKENS {
+                self.unknown.clear();
+            }
+        }
+        self.unknown.insert(token, Instant::now());
+    }
+
+    fn is_known_unknown(&self, token: &str) -> bool {
+        self.unknown
+            .get(token)
+            .is_some_and(|seen| seen.elapsed() < UNKNOWN_FOR)
+    }
+
+    fn publish(&mut self, token: Box<str>, sequence: i64, snapshot: &Arc<ProjectSnapshot>) {
+        let id = snapshot.id;
+        if self
+            .projects
+            .get(&id)
+            .is_some_and(|cached| cached.sequence > sequence)
+        {
+            return; // A newer reading was faster.
+        }
+        let mut map = HashMap::clone(&self.published.load());
+        if let Some(old) = self.projects.insert(
+            id,
+            Cached {
+                token: token.clone(),
+                sequence,
+            },
+        ) {
+            map.remove(&old.token);
+        }
+        map.insert(token.clone(), Arc::clone(snapshot));
+        self.published.store(Arc::new(map));
+        self.unknown.remove(&token);
+        self.count();
+    }
+
+    fn withdraw(&mut self, project: ProjectId) {
+        if let Some(old) = self.projects.remove(&project) {
+            let mut map = HashMap::clone(&self.published.load());
+            map.remove(&old.token);
+            self.published.store(Arc::new(map));
+            self.loader.cohorts.do_send(ForgetCohorts(project));
+            self.count();
+        }
+    }
+
+    fn count(&self) {
+        self.metrics
+            .projects_cached
+            .set(i64::try_from(self.projects.len()).unwrap_or(i64::MAX));
+    }
+
+    fn found(&mut self, token: &str, loaded: Loaded) {
+        let answer = match loaded {
+            Ok(Some((current_token, sequence, snapshot))) => {
+                self.publish(current_token, sequence, &snapshot);
+                Ok(Some(snapshot))
+            }
+            Ok(None) => {
+                self.remember_unknown(token.into());
+                Ok(None)
+            }
+            Err(_) => Err(ProjectError::Unavailable),
+        };
+        for waiter in self.finding.remove(token).unwrap_or_default() {
+            self.waiters = self.waiters.saturating_sub(1);
+            let _ = waiter.send(answer.clone());
+        }
+    }
+
+    fn refresh(&mut self, project: ProjectId, ctx: &mut Context<Self>) {
+        if !self.refreshing.insert(project) {
+            // What is being read may be older than the change: read once more.
+            self.again.insert(project);
+            return;
+        }
+        let loader = self.loader.clone();
+        let load = async move { loader.by_id(project).await };
+        ctx.spawn(
+            load.into_actor(self)
+                .map(move |loaded, cache, ctx| cache.refreshed(project, loaded, ctx)),
+        );
+    }
+
+    fn refreshed(&mut self, project: ProjectId, loaded: Loaded, ctx: &mut Context<Self>) {
+        self.refreshing.remove(&project);
+        match loaded {
+            Ok(Some((token, sequence, snapshot))) => self.publish(token, sequence, &snapshot),
+            Ok(None) => self.withdraw(project),
+            Err(_) => {
+                // The last good definitions keep serving. The change is not forgotten.
+                ctx.run_later(RETRY_PAUSE, move |cache, ctx| cache.refresh(project, ctx));
+            }
+        }
+        if self.again.remove(&project) {
+            return self.refresh(project, ctx);
+        }
+        for (projects, _) in &mut self.watchers {
+            projects.remove(&project);
+        }
+        for (_, done) in self
+            .watchers
+            .extract_if(.., |(projects, _)| projects.is_empty())
+        {
+            let _ = done.send(());
+        }
+    }
+}
+
+impl Actor for DefinitionsCache {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.capacity);
+    }
+}
+
+impl Supervised for DefinitionsCache {
+    fn restarting(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.capacity);
+    }
+}
+
+answers_ping!(DefinitionsCache);
+
+impl Handler<Posted<FindProject>> for DefinitionsCache {
+    type Result = ();
+
+    fn handle(&mut self, message: Posted<FindProject>, ctx: &mut Self::Context) {
+        let FindProject { token, reply } = message.open();
+        if let Some(snapshot) = self.published.load().get(&token) {
+            let _ = reply.send(Ok(Some(Arc::clone(snapshot))));
+            return;
+        }
+        if self.is_known_unknown(&token) {
+            let _ = reply.send(Ok(None));
+            return;
+        }
+        if self.waiters >= WAITERS {
+            let _ = reply.send(Err(ProjectError::Unavailable));
+            return;
+        }
+        self.waiters += 1;
+        let waiting = self.finding.entry(token.clone()).or_default();
+        waiting.push(reply);
+        if waiting.len() > 1 {
+            return; // Somebody asked already.
+        }
+        let loader = self.loader.clone();
+        let load = async move { (loader.by_token(&token).await, token) };
+        ctx.spawn(
+            load.into_actor(self)
+                .map(|(loaded, token), cache, _| cache.found(&token, loaded)),
+        );
+    }
+}
+
+impl Handler<Posted<Refresh>> for DefinitionsCache {
+    type Result = ();
+
+    fn handle(&mut self, message: Posted<Refresh>, ctx: &mut Self::Context) {
+        let Refresh { projects, done } = message.open();
+        // A new project, or a new token of an old one, may be what somebody just asked for in vain.
+        self.unknown.clear();
+        match done {
+            Some(done) if projects.is_empty() => {
+                let _ = done.send(());
+            }
+            Some(done) => self
+                .watchers
+                .push((projects.iter().copied().collect(), done)),
+            None => {}
+        }
+        for project in projects {
+            self.refresh(project, ctx);
+        }
+    }
+}
+
+impl Loader {
+    async fn by_token(&self, token: &str) -> Loaded {
+        let _slot = self.slots.acquire().await;
+        let result = match self.store.project_by_token(token).await {
+            Ok(Some(project)) => self.load(ProjectId(project.id)).await,
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        self.noted(result)
+    }
+
+    async fn by_id(&self, project: ProjectId) -> Loaded {
+        let _slot = self.slots.acquire().await;
+        let result = self.load(project).await;
+        self.noted(result)
+    }
+
+    fn noted(&self, result: Loaded) -> Loaded {
+        match &result {
+            Ok(_) => drop(self.metrics.definition_loads.inc()),
+            Err(error) => {
+                self.metrics.definition_loads_failed.inc();
+                tracing::warn!(
+                    error = error as &dyn std::error::Error,
+                    "definitions could not be loaded"
+                );
+            }
+        }
+        result
+    }
+
+    async fn load(&self, id: ProjectId) -> Loaded {
+        let Some(rows) = self.store.definitions(id.0).await? else {
+            return Ok(None);
+        };
+        let DefinitionRows {
+            project,
+            group_types,
+            flags,
+            cohorts,
+            sequence,
+        } = rows;
+        let cohorts = self.cohorts.send(CompileCohorts {
+            project: id,
+            rows: cohorts,
+        });
+        let compile = self.cpu.run(move || {
+            let mut readable = Vec::with_capacity(flags.len());
+            let mut dropped = 0;
+            for row in flags {
+                let key = row.key.clone();
+                match convert::flag(row) {
+                    Ok(flag) => readable.push(flag),
+                    Err(error) => {
+                        tracing::warn!(project = %id, flag = key, %error, "a flag's stored JSON cannot be read; it is dropped");
+                        dropped += 1;
+                    }
+                }
+            }
+            let (definitions, unreadable) = Definitions::compile(readable, Ok(convert::group_types(group_types)));
+            (definitions, unreadable, dropped)
+        });
+        let (Ok(cohorts), Some((definitions, unreadable, dropped))) =
+            (cohorts.await, compile.await)
+        else {
+            return Err(StoreError::Query("compiling the definitions failed".into()));
+        };
+        self.metrics
+            .flags_dropped
+            .inc_by(dropped + u64::try_from(unreadable.len()).unwrap_or(u64::MAX));
+        for flag in &unreadable {
+            tracing::warn!(project = %id, flag = flag.key, reason = flag.reason, "an unreadable flag is dropped");
+        }
+        let snapshot = ProjectSnapshot {
+            id,
+            definitions: Arc::new(definitions),
+            cohorts,
+            zone: convert::zone(&project),
+            matching: convert::matching(&project),
+        };
+        Ok(Some((project.token.into(), sequence, Arc::new(snapshot))))
+    }
+}

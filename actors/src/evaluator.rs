@@ -1,0 +1,224 @@
+//! The evaluators: a fixed set of actors, each fed only by its bounded mailbox.
+//!
+//! A small evaluator works inline on its own thread. A large one hands its work to the rayon pool, keeps a fixed number
+//! of batches there, and takes the next message only when a slot is free, so that the depth of its mailbox is a true
+//! measure of waiting work. Neither does I/O.
+
+use crate::convert;
+use crate::cpu_pool::CpuPool;
+use crate::mailbox::{Posted, answers_ping};
+use crate::metrics::Metrics;
+use crate::system::ProjectSnapshot;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture,
+};
+use burgee_evaluation::outcome::FailureCode;
+use burgee_evaluation::subject::{Read, StoredState};
+use burgee_evaluation::{Evaluations, Moment, Selection, Stored, Subject, evaluate};
+use burgee_schema::models::Found;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Semaphore, oneshot};
+
+/// What became of reading person and groups.
+pub(crate) type FoundState = Read<Found>;
+
+/// A whole request's evaluation, inputs gathered.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) project: Arc<ProjectSnapshot>,
+    pub(crate) selection: Selection,
+    pub(crate) subject: Subject,
+    /// As the database gave it: its JSON is parsed here, on the evaluator's thread.
+    pub(crate) state: FoundState,
+    pub(crate) hash_keys: Read<HashMap<String, String>>,
+    pub(crate) moment: Moment,
+}
+
+/// Asks an evaluator for an answer.
+#[derive(Debug)]
+pub(crate) struct Evaluate {
+    pub(crate) work: Work,
+    pub(crate) deadline: Instant,
+    pub(crate) posted_at: Instant,
+    pub(crate) reply: oneshot::Sender<Evaluations>,
+}
+
+/// Where an evaluator does its work.
+#[derive(Debug, Clone)]
+pub(crate) enum Lane {
+    /// On its own thread.
+    Inline,
+    /// On the rayon pool, with at most this many batches in flight.
+    Rayon { pool: CpuPool, slots: usize },
+}
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Evaluator {
+    lane: Lane,
+    capacity: usize,
+    free_slots: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+impl Evaluator {
+    pub(crate) fn new(lane: Lane, capacity: usize, metrics: Arc<Metrics>) -> Self {
+        let slots = match lane {
+            Lane::Inline => 1,
+            Lane::Rayon { slots, .. } => slots,
+        };
+        Self {
+            lane,
+            capacity,
+            free_slots: Arc::new(Semaphore::new(slots)),
+            metrics,
+        }
+    }
+}
+
+impl Actor for Evaluator {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.capacity);
+    }
+}
+
+impl Supervised for Evaluator {
+    fn restarting(&mut self, ctx: &mut Self::Context) {
+        // A restarted context has actix's default capacity again.
+        ctx.set_mailbox_capacity(self.capacity);
+    }
+}
+
+answers_ping!(Evaluator);
+
+impl Handler<Posted<Evaluate>> for Evaluator {
+    type Result = ();
+
+    fn handle(&mut self, message: Posted<Evaluate>, ctx: &mut Self::Context) {
+        let message = message.open();
+        self.metrics
+            .evaluator_wait
+            .observe(message.posted_at.elapsed().as_secs_f64());
+        if !message.wanted(&self.metrics) {
+            return;
+        }
+        match &self.lane {
+            Lane::Inline => {
+                if message.run(&self.metrics) == Ran::Panicked {
+                    // The state may be half-changed: the supervisor restarts this actor and keeps its queue.
+                    ctx.stop();
+                }
+            }
+            Lane::Rayon { pool, .. } => {
+                let metrics = Arc::clone(&self.metrics);
+                // Only this actor takes slots, and it waits below until one is free.
+                let slot = Arc::clone(&self.free_slots).try_acquire_owned().ok();
+                pool.spawn(move || {
+                    if message.wanted(&metrics) {
+                        message.run(&metrics);
+                    }
+                    drop(slot);
+                });
+                if self.free_slots.available_permits() == 0 {
+                    let free_slots = Arc::clone(&self.free_slots);
+                    let slot_is_free = async move { drop(free_slots.acquire().await) };
+                    ctx.wait(slot_is_free.into_actor(self).map(|(), _, _| ()));
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Ran {
+    Answered,
+    Panicked,
+}
+
+impl Evaluate {
+    /// Returns whether anybody still waits for the answer; work that nobody wants is counted and dropped.
+    fn wanted(&self, metrics: &Metrics) -> bool {
+        if self.reply.is_closed() {
+            metrics.evaluations_abandoned.inc();
+            return false;
+        }
+        if self.deadline <= Instant::now() {
+            metrics.evaluations_late.inc();
+            return false;
+        }
+        true
+    }
+
+    /// Evaluates and answers. A panic fails the flags of this request alone.
+    fn run(self, metrics: &Metrics) -> Ran {
+        let started_at = Instant::now();
+        let Self {
+            mut work, reply, ..
+        } = self;
+        let result = catch_unwind(AssertUnwindSafe(|| work.evaluate()));
+        metrics
+            .evaluation_time
+            .observe(started_at.elapsed().as_secs_f64());
+        let (evaluations, ran) = match result {
+            Ok(evaluations) => (evaluations, Ran::Answered),
+            Err(_) => {
+                metrics.panics.inc();
+                tracing::error!(project = %work.project.id, "evaluating a request panicked; its flags failed");
+                let failed = Evaluations::all_failed(
+                    &work.project.definitions,
+                    &work.selection,
+                    FailureCode::BatchEvaluationPanicked,
+                );
+                (failed, Ran::Panicked)
+            }
+        };
+        metrics.count_outcomes(&evaluations);
+        // The waiter may have gone in the meantime.
+        let _ = reply.send(evaluations);
+        ran
+    }
+}
+
+impl Work {
+    fn evaluate(&mut self) -> Evaluations {
+        #[cfg(test)]
+        if self.subject.distinct_id == tests::PANIC {
+            panic!("planned");
+        }
+        let stored = Stored {
+            state: self.parse_state(),
+            hash_keys: std::mem::replace(&mut self.hash_keys, Read::NotNeeded),
+        };
+        evaluate(
+            &self.project.definitions,
+            &self.project.cohorts,
+            &self.selection,
+            &self.subject,
+            &stored,
+            &self.moment,
+        )
+    }
+
+    fn parse_state(&mut self) -> Read<StoredState> {
+        match std::mem::replace(&mut self.state, Read::NotNeeded) {
+            Read::NotNeeded => Read::NotNeeded,
+            Read::Failed(code) => Read::Failed(code),
+            Read::Done(found) => convert::stored_state(found).map_or_else(
+                |error| {
+                    // The error names a line and a column, nothing of the text.
+                    tracing::error!(project = %self.project.id, %error, "stored properties are no JSON object");
+                    Read::Failed(FailureCode::DatabaseError)
+                },
+                Read::Done,
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What actix mailboxes do not offer: a gauge of their depth, and a shared address whose bound is exact.
+//!
+//! The bound of an actix mailbox is its capacity, less one, plus one for each live clone of the address. Every mailbox
+//! here is therefore reached through one shared [`Mailbox`], never through a clone of its own per request.
+
+use crate::metrics::MailboxMetrics;
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Handler, Message};
+use prometheus_client::metrics::gauge::Gauge;
+use std::sync::Arc;
+
+/// Counts a message as waiting from its creation until it is dropped or taken.
+#[derive(Debug)]
+pub(crate) struct DepthGuard(Gauge);
+
+impl DepthGuard {
+    fn new(depth: &Gauge) -> Self {
+        depth.inc();
+        Self(depth.clone())
+    }
+}
+
+impl Drop for DepthGuard {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A message on its way: it carries its own depth guard.
+#[derive(Debug)]
+pub(crate) struct Posted<M> {
+    message: M,
+    depth: DepthGuard,
+}
+
+impl<M> Posted<M> {
+    /// Takes the message out; from here on it no longer counts as waiting.
+    pub(crate) fn open(self) -> M {
+        drop(self.depth);
+        self.message
+    }
+}
+
+impl<M: Send + 'static> Message for Posted<M> {
+    type Result = ();
+}
+
+/// The mailbox is full, or its actor is gone. The message comes back.
+#[derive(Debug)]
+pub(crate) struct Refused<M>(pub(crate) M);
+
+/// One shared address of an actor. Clones share the address itself, so they do not widen the bound.
+pub(crate) struct Mailbox<A: Actor> {
+    address: Arc<Addr<A>>,
+    metrics: MailboxMetrics,
+}
+
+impl<A: Actor> Clone for Mailbox<A> {
+    fn clone(&self) -> Self {
+        Self {
+            address: Arc::clone(&self.address),
+            metrics: self.metrics.clone(),
+        }
+    }
+}
+
+impl<A: Actor> Mailbox<A> {
+    pub(crate) fn new(address: Addr<A>, metrics: MailboxMetrics) -> Self {
+        Self {
+            address: Arc::new(address),
+            metrics,
+        }
+    }
+
+    /// Returns how many messages wait.
+    pub(crate) fn depth(&self) -> i64 {
+        self.metrics.depth.get()
+    }
+
+    /// Posts a message, or gives it back at once when the mailbox is full.
+    pub(crate) fn post<M>(&self, message: M) -> Result<(), Refused<M>>
+    where
+        M: Send + 'static,
+        A: Handler<Posted<M>>,
+        A::Context: ToEnvelope<A, Posted<M>>,
+    {
+        let posted = Posted {
+            message,
+            depth: DepthGuard::new(&self.metrics.depth),
+        };
+        self.address.try_send(posted).map_err(|refused| {
+            self.metrics.refused.inc();
+            Refused(refused.into_inner().open())
+        })
+    }
+
+    /// Waits until the actor has handled everything before this, so that its capacity is set.
+    pub(crate) async fn ready(&self)
+    where
+        A: Handler<Ping>,
+        A::Context: ToEnvelope<A, Ping>,
+    {
+        // An actor that is gone already is noticed by its first message.
+        let _ = self.address.send(Ping).await;
+    }
+}
+
+/// Asks an actor to show that it has started. Until then a mailbox has actix's default capacity.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ping;
+
+/// Answers pings.
+macro_rules! answers_ping {
+    ($actor:ty) => {
+        impl actix::Handler<$crate::mailbox::Ping> for $actor {
+            type Result = ();
+            fn handle(&mut self, _: $crate::mailbox::Ping, _: &mut Self::Context) {}
+        }
+    };
+}
+pub(crate) use answers_ping;
+
+#[cfg(test)]
+mod tests;

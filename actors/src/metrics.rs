@@ -1,0 +1,287 @@
+//! What the actors count. One struct, built at start and handed down; no global registry. No label comes from input.
+
+use burgee_evaluation::Evaluations;
+use burgee_evaluation::outcome::{FailureCode, Reason};
+use burgee_schema::Store;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// Labels of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MailboxLabels {
+    actor: &'static str,
+    instance: u32,
+}
+
+/// Labels of failed flags.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    code: &'static str,
+}
+
+/// The gauges and counters of one mailbox.
+#[derive(Debug, Clone)]
+pub(crate) struct MailboxMetrics {
+    pub(crate) depth: Gauge,
+    pub(crate) refused: Counter,
+}
+
+/// Everything the actors count.
+#[derive(Debug)]
+pub struct Metrics {
+    depth: Family<MailboxLabels, Gauge>,
+    capacity: Family<MailboxLabels, Gauge>,
+    refused: Family<MailboxLabels, Counter>,
+    pub(crate) evaluator_wait: Histogram,
+    pub(crate) evaluation_time: Histogram,
+    pub(crate) evaluations_late: Counter,
+    pub(crate) evaluations_abandoned: Counter,
+    pub(crate) panics: Counter,
+    flags_evaluated: Counter,
+    flags_failed: Family<FailureLabels, Counter>,
+    pub(crate) flags_dropped: Counter,
+    pub(crate) loader_batch: Histogram,
+    pub(crate) loader_wait: Histogram,
+    pub(crate) loader_query_time: Histogram,
+    pub(crate) lookups_late: Counter,
+    lookups_failed: Family<FailureLabels, Counter>,
+    pub(crate) hash_key_batch: Histogram,
+    pub(crate) projects_cached: Gauge,
+    pub(crate) cohorts_cached: Gauge,
+    pub(crate) definition_loads: Counter,
+    pub(crate) definition_loads_failed: Counter,
+    pub(crate) unknown_tokens: Counter,
+    pub(crate) synchronised_at: Gauge,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_005, 2.0, 20))
+}
+
+fn sizes() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 2.0, 11))
+}
+
+impl Metrics {
+    /// Builds the metrics and registers them, and the pool's gauges beside them.
+    pub fn register(registry: &mut Registry, store: Store) -> Self {
+        let metrics = Self {
+            depth: Family::default(),
+            capacity: Family::default(),
+            refused: Family::default(),
+            evaluator_wait: seconds(),
+            evaluation_time: seconds(),
+            evaluations_late: Counter::default(),
+            evaluations_abandoned: Counter::default(),
+            panics: Counter::default(),
+            flags_evaluated: Counter::default(),
+            flags_failed: Family::default(),
+            flags_dropped: Counter::default(),
+            loader_batch: sizes(),
+            loader_wait: seconds(),
+            loader_query_time: seconds(),
+            lookups_late: Counter::default(),
+            lookups_failed: Family::default(),
+            hash_key_batch: sizes(),
+            projects_cached: Gauge::default(),
+            cohorts_cached: Gauge::default(),
+            definition_loads: Counter::default(),
+            definition_loads_failed: Counter::default(),
+            unknown_tokens: Counter::default(),
+            synchronised_at: Gauge::default(),
+        };
+        metrics.register_all(registry);
+        registry.register_collector(Box::new(PoolCollector(store)));
+        metrics
+    }
+
+    fn register_all(&self, r: &mut Registry) {
+        r.register(
+            "burgee_mailbox_depth",
+            "Messages waiting in a mailbox",
+            self.depth.clone(),
+        );
+        r.register(
+            "burgee_mailbox_capacity",
+            "Messages a mailbox takes before it refuses",
+            self.capacity.clone(),
+        );
+        r.register(
+            "burgee_mailbox_refused",
+            "Messages a full mailbox refused",
+            self.refused.clone(),
+        );
+        r.register(
+            "burgee_evaluator_wait_seconds",
+            "Time requests waited in an evaluator's mailbox",
+            self.evaluator_wait.clone(),
+        );
+        r.register(
+            "burgee_evaluation_seconds",
+            "Time spent evaluating a request",
+            self.evaluation_time.clone(),
+        );
+        r.register(
+            "burgee_evaluations_late",
+            "Requests dropped by an evaluator because their deadline had passed",
+            self.evaluations_late.clone(),
+        );
+        r.register(
+            "burgee_evaluations_abandoned",
+            "Requests dropped by an evaluator because their caller had gone",
+            self.evaluations_abandoned.clone(),
+        );
+        r.register(
+            "burgee_evaluation_panics",
+            "Evaluations that panicked",
+            self.panics.clone(),
+        );
+        r.register(
+            "burgee_flags_evaluated",
+            "Flags answered",
+            self.flags_evaluated.clone(),
+        );
+        r.register(
+            "burgee_flags_failed",
+            "Flags that could not be computed, by code",
+            self.flags_failed.clone(),
+        );
+        r.register(
+            "burgee_flags_dropped",
+            "Unreadable flags dropped when definitions were loaded",
+            self.flags_dropped.clone(),
+        );
+        r.register(
+            "burgee_loader_batch_size",
+            "Look-ups answered by one batch",
+            self.loader_batch.clone(),
+        );
+        r.register(
+            "burgee_loader_wait_seconds",
+            "Time look-ups waited for their batch",
+            self.loader_wait.clone(),
+        );
+        r.register(
+            "burgee_loader_query_seconds",
+            "Time the database took for a batch",
+            self.loader_query_time.clone(),
+        );
+        r.register(
+            "burgee_lookups_late",
+            "Look-ups dropped because nobody waited any more",
+            self.lookups_late.clone(),
+        );
+        r.register(
+            "burgee_lookups_failed",
+            "Look-ups that failed, by code",
+            self.lookups_failed.clone(),
+        );
+        r.register(
+            "burgee_hash_key_batch_size",
+            "Hash-key writes stored by one transaction",
+            self.hash_key_batch.clone(),
+        );
+        r.register(
+            "burgee_projects_cached",
+            "Projects whose definitions are held",
+            self.projects_cached.clone(),
+        );
+        r.register(
+            "burgee_cohorts_cached",
+            "Projects whose cohorts are held",
+            self.cohorts_cached.clone(),
+        );
+        r.register(
+            "burgee_definition_loads",
+            "Definitions loaded from the database",
+            self.definition_loads.clone(),
+        );
+        r.register(
+            "burgee_definition_loads_failed",
+            "Attempts to load definitions that failed",
+            self.definition_loads_failed.clone(),
+        );
+        r.register(
+            "burgee_unknown_tokens",
+            "Requests with a token that no project has",
+            self.unknown_tokens.clone(),
+        );
+        r.register(
+            "burgee_definitions_synchronised_timestamp_seconds",
+            "Unix time at which the definitions were last known to be current",
+            self.synchronised_at.clone(),
+        );
+    }
+
+    /// Returns the metrics of one mailbox, and notes its capacity.
+    pub(crate) fn mailbox(
+        &self,
+        actor: &'static str,
+        instance: u32,
+        capacity: usize,
+    ) -> MailboxMetrics {
+        let labels = MailboxLabels { actor, instance };
+        self.capacity
+            .get_or_create(&labels)
+            .set(i64::try_from(capacity).unwrap_or(i64::MAX));
+        MailboxMetrics {
+            depth: self.depth.get_or_create(&labels).clone(),
+            refused: self.refused.get_or_create(&labels).clone(),
+        }
+    }
+
+    pub(crate) fn count_outcomes(&self, evaluations: &Evaluations) {
+        self.flags_evaluated
+            .inc_by(u64::try_from(evaluations.flags.len()).unwrap_or(u64::MAX));
+        if !evaluations.errors_while_computing {
+            return;
+        }
+        for evaluation in &evaluations.flags {
+            if let Reason::Failed(code) = evaluation.outcome.reason {
+                self.flags_failed
+                    .get_or_create(&FailureLabels { code: code.code() })
+                    .inc();
+            }
+        }
+    }
+
+    pub(crate) fn count_failed_lookups(&self, code: FailureCode, lookups: usize) {
+        let failed = self
+            .lookups_failed
+            .get_or_create(&FailureLabels { code: code.code() })
+            .clone();
+        failed.inc_by(u64::try_from(lookups).unwrap_or(u64::MAX));
+    }
+}
+
+/// Reads the pool's state when metrics are asked for.
+#[derive(Debug)]
+struct PoolCollector(Store);
+
+impl Collector for PoolCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let status = self.0.pool_status();
+        for (name, help, value) in [
+            (
+                "burgee_pool_connections",
+                "Open database connections",
+                status.connections,
+            ),
+            ("burgee_pool_idle", "Idle database connections", status.idle),
+            (
+                "burgee_pool_waiting",
+                "Callers waiting for a database connection",
+                status.waiting,
+            ),
+        ] {
+            let gauge = ConstGauge::new(u64::from(value));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! The person loader: one batch of questions for all look-ups that wait at that moment, never one per request.
+//!
+//! It drains its mailbox, then flushes, without any artificial delay. At most [`BATCHES_IN_FLIGHT`] batches are with
+//! the database; while they are, it takes no message, so that its mailbox is the brake.
+
+use crate::convert::failure_code;
+use crate::mailbox::{Posted, answers_ping};
+use crate::metrics::Metrics;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture};
+use burgee_evaluation::outcome::FailureCode;
+use burgee_schema::Store;
+use burgee_schema::models::{Found, Lookup};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// Batches with the database at one time.
+const BATCHES_IN_FLIGHT: usize = 2;
+/// Look-ups in one batch.
+const BATCH_SIZE: usize = 1_000;
+
+/// Asks for what is stored about one request's person and groups.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) lookup: Lookup,
+    pub(crate) deadline: Instant,
+    pub(crate) posted_at: Instant,
+    pub(crate) reply: oneshot::Sender<Result<Found, FailureCode>>,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct PersonLoader {
+    store: Store,
+    capacity: usize,
+    waiting: Vec<Load>,
+    batches: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+impl PersonLoader {
+    pub(crate) fn new(store: Store, capacity: usize, metrics: Arc<Metrics>) -> Self {
+        Self {
+            store,
+            capacity,
+            waiting: Vec::new(),
+            batches: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
+            metrics,
+        }
+    }
+
+    /// Sends what waits to the database, and stops taking messages while no further batch may start.
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.batches).try_acquire_owned() else {
+            return self.wait_for_a_batch(ctx);
+        };
+        let batch = std::mem::take(&mut self.waiting);
+        // A task of its own, because `ctx.wait` also holds up what the context has spawned.
+        actix_rt::spawn(answer(
+            batch,
+            self.store.clone(),
+            Arc::clone(&self.metrics),
+            permit,
+        ));
+        if self.batches.available_permits() == 0 {
+            self.wait_for_a_batch(ctx);
+        }
+    }
+
+    fn wait_for_a_batch(&self, ctx: &mut Context<Self>) {
+        let batches = Arc::clone(&self.batches);
+        let batch_is_free = async move { drop(batches.acquire().await) };
+        ctx.wait(
+            batch_is_free
+                .into_actor(self)
+                .map(|(), loader, ctx| loader.flush(ctx)),
+        );
+    }
+}
+
+impl Actor for PersonLoader {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.capacity);
+    }
+}
+
+impl Supervised for PersonLoader {
+    fn restarting(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.capacity);
+    }
+}
+
+answers_ping!(PersonLoader);
+
+impl Handler<Posted<Load>> for PersonLoader {
+    type Result = ();
+
+    fn handle(&mut self, message: Posted<Load>, ctx: &mut Self::Context) {
+        if self.waiting.is_empty() {
+            // Polled when the mailbox is drained: that is the moment to flush.
+            ctx.spawn(
+                std::future::ready(())
+                    .into_actor(self)
+                    .map(|(), loader, ctx| loader.flush(ctx)),
+            );
+        }
+        self.waiting.push(message.open());
+        if self.waiting.len() >= BATCH_SIZE {
+            self.flush(ctx);
+        }
+    }
+}
+
+/// Answers a batch: everybody who still waits gets what was found, or the code of what went wrong.
+async fn answer(
+    mut batch: Vec<Load>,
+    store: Store,
+    metrics: Arc<Metrics>,
+    permit: OwnedSemaphorePermit,
+) {
+    let now = Instant::now();
+    let all = batch.len();
+    batch.retain(|load| !load.reply.is_closed() && load.deadline > now);
+    metrics
+        .lookups_late
+        .inc_by(u64::try_from(all - batch.len()).unwrap_or(u64::MAX));
+    if batch.is_empty() {
+        return;
+    }
+    let mut lookups = Vec::with_capacity(batch.len());
+    let mut replies = Vec::with_capacity(batch.len());
+    for load in batch {
+        metrics
+            .loader_wait
+            .observe(now.duration_since(load.posted_at).as_secs_f64());
+        lookups.push(load.lookup);
+        replies.push(load.reply);
+    }
+    metrics
+        .loader_batch
+        .observe(f64::from(u32::try_from(lookups.len()).unwrap_or(u32::MAX)));
+    let result = store.look_up(&lookups).await;
+    metrics
+        .loader_query_time
+        .observe(now.elapsed().as_secs_f64());
+    drop(permit);
+    match result {
+        Ok(found) => {
+            for (reply, found) in replies.into_iter().zip(found) {
+                let _ = reply.send(Ok(found));
+            }
+        }
+        Err(error) => {
+            let code = failure_code(&error);
+            metrics.count_failed_lookups(code, replies.len());
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                lookups = replies.len(),
+                "look-ups failed; the flags that need them are answered as failed"
+            );
+            for reply in replies {
+                let _ = reply.send(Err(code));
+            }
+        }
+    }
+}
