@@ -84,25 +84,38 @@ impl CohortSet {
             .iter()
             .map(|cohort| read(cohort, &places, &mut Faults::default()))
             .collect();
-        let graph = Graph::new(read.iter_mut().map(|cohort| std::mem::take(&mut cohort.references)));
+        let graph = Graph::new(
+            read.iter_mut()
+                .map(|cohort| std::mem::take(&mut cohort.references)),
+        );
         let spread = |mark: fn(&ReadCohort) -> bool| {
             graph.spread_to_referrers(read.iter().map(mark).collect())
         };
         let missing = spread(|cohort| cohort.missing);
         let unreadable = spread(|cohort| cohort.rule.is_none());
         let behavioral = spread(|cohort| cohort.behavioral);
-        let cyclic = graph.order().stages.into_iter().map(|stage| stage.is_none());
-        let marks = missing.into_iter().zip(unreadable).zip(cyclic).zip(behavioral);
+        let cyclic = graph
+            .order()
+            .stages
+            .into_iter()
+            .map(|stage| stage.is_none());
+        let marks = missing
+            .into_iter()
+            .zip(unreadable)
+            .zip(cyclic)
+            .zip(behavioral);
         let cohorts = cohorts
             .iter()
             .zip(read)
             .zip(marks)
-            .map(|((definition, read), (((missing, unreadable), cyclic), behavioral))| Cohort {
-                id: definition.id,
-                rule: read.rule.unwrap_or(Rule::Dynamic(Node::Unsupported)),
-                failure: first_failure(missing, cyclic, unreadable),
-                behavioral,
-            })
+            .map(
+                |((definition, read), (((missing, unreadable), cyclic), behavioral))| Cohort {
+                    id: definition.id,
+                    rule: read.rule.unwrap_or(Rule::Dynamic(Node::Unsupported)),
+                    failure: first_failure(missing, cyclic, unreadable),
+                    behavioral,
+                },
+            )
             .collect();
         Self {
             cohorts,
@@ -167,8 +180,9 @@ fn read_rule(
     let filters = cohort.filters.as_deref().map(RawValue::get);
     let fields: BTreeMap<String, &RawValue> = match filters {
         None | Some("null") => BTreeMap::new(),
-        Some(json) => serde_json::from_str(json)
-            .map_err(|error| reader.unreadable("filters", &format!("expected an object: {error}")))?,
+        Some(json) => serde_json::from_str(json).map_err(|error| {
+            reader.unreadable("filters", &format!("expected an object: {error}"))
+        })?,
     };
     if fields.is_empty() {
         let groups = cohort.groups.as_deref().map(RawValue::get);

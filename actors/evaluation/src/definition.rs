@@ -206,7 +206,9 @@ fn read_flags(mut definitions: Vec<FlagDefinition>) -> (Vec<Flag>, Vec<DroppedFl
             Format::Unsupported => None,
             Format::Readable(_) => faults.0.first().map(Fault::to_string),
         };
-        let same_key = flags.last().is_some_and(|flag| *flag.key == *definition.key);
+        let same_key = flags
+            .last()
+            .is_some_and(|flag| *flag.key == *definition.key);
         let reason = if same_key {
             Some("its key is used twice".to_owned())
         } else if fault.is_none() && !ids.insert(definition.id) {

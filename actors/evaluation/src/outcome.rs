@@ -225,10 +225,9 @@ impl FailureCode {
     fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Timeout => ("timeout", "Timeout: request"),
-            Self::NoMoreConnections => (
-                "no_more_connections",
-                "Database connection pool exhausted",
-            ),
+            Self::NoMoreConnections => {
+                ("no_more_connections", "Database connection pool exhausted")
+            }
             Self::StatementTimeout => ("timeout_error", "Database statement timed out"),
             Self::DatabaseUnavailable => ("database_unavailable", "Database unavailable"),
             Self::DatabaseError => (
@@ -243,10 +242,9 @@ impl FailureCode {
                 "cohort_filters_parsing_error",
                 "Cohort filters could not be read",
             ),
-            Self::DependencyNotFoundCohort => (
-                "dependency_not_found_cohort",
-                "Cohort dependency not found",
-            ),
+            Self::DependencyNotFoundCohort => {
+                ("dependency_not_found_cohort", "Cohort dependency not found")
+            }
             Self::DependencyCycleCohort => (
                 "dependency_cycle_cohort",
                 "Cohort dependency cycle detected",

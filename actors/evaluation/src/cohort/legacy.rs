@@ -93,11 +93,7 @@ fn read_filters(
 }
 
 /// Reads an object of properties, each of which has to have exactly the given value.
-fn read_pairs(
-    raw: &RawValue,
-    path: &str,
-    reader: &mut TreeReader<'_>,
-) -> Result<Node, Unreadable> {
+fn read_pairs(raw: &RawValue, path: &str, reader: &mut TreeReader<'_>) -> Result<Node, Unreadable> {
     let pairs: serde_json::Map<String, Value> = serde_json::from_str(raw.get())
         .map_err(|error| reader.unreadable(path, &error.to_string()))?;
     let leaves = pairs.into_iter().map(|(key, value)| Node::Leaf {

@@ -29,7 +29,12 @@ impl<'a> Memberships<'a> {
         let Some(&place) = self.set.places.get(&id) else {
             return Err(FailureCode::DependencyNotFoundCohort);
         };
-        if let Some(failure) = self.set.cohorts.get(place).and_then(|cohort| cohort.failure) {
+        if let Some(failure) = self
+            .set
+            .cohorts
+            .get(place)
+            .and_then(|cohort| cohort.failure)
+        {
             return Err(failure);
         }
         if self.known.is_empty() {

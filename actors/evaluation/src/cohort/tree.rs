@@ -68,8 +68,12 @@ impl Node {
         moment: &Moment,
     ) -> bool {
         match self {
-            Self::All(entries) => entries.iter().all(|entry| entry.holds(person, member, moment)),
-            Self::Any(entries) => entries.iter().any(|entry| entry.holds(person, member, moment)),
+            Self::All(entries) => entries
+                .iter()
+                .all(|entry| entry.holds(person, member, moment)),
+            Self::Any(entries) => entries
+                .iter()
+                .any(|entry| entry.holds(person, member, moment)),
             Self::Leaf {
                 key,
                 test,
@@ -203,7 +207,7 @@ impl<'a> TreeReader<'a> {
         let operator = operator.unwrap_or(Operator::Exact);
         let test = Test::compile(operator, object.fields.get("value"));
         if let Some(fault) = test.fault() {
-            self.faults.add(object.path("value"), fault);
+            self.faults.add(path, fault);
         }
         Ok(Node::Leaf {
             key: key.into(),
@@ -220,11 +224,16 @@ impl<'a> TreeReader<'a> {
         negation: bool,
     ) -> Result<Node, Unreadable> {
         let Some(id) = object.fields.get("value").and_then(Value::as_i64) else {
-            return Err(self.unreadable(&object.path("value"), "expected the id of a cohort, an integer"));
+            return Err(self.unreadable(
+                &object.path("value"),
+                "expected the id of a cohort, an integer",
+            ));
         };
         if operator == CohortOperator::Never {
-            self.faults
-                .add(object.path("operator"), "never matches: expected in or not_in");
+            self.faults.add(
+                object.path("operator"),
+                "never matches: expected in or not_in",
+            );
         }
         let Some(&place) = self.places.get(&CohortId(id)) else {
             self.missing = true;

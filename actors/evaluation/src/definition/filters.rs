@@ -6,7 +6,9 @@ mod condition;
 mod property;
 
 pub(crate) use condition::{Aggregation, Condition};
-pub(crate) use property::{CohortFilter, CohortOperator, Expected, Filter, FlagFilter, Source};
+pub(crate) use property::{
+    CohortFilter, CohortOperator, Expected, Filter, FlagFilter, FlagReference, Source,
+};
 
 use super::read::{Faults, Object};
 use condition::ConditionReader;
@@ -129,9 +131,8 @@ const FIELDS: [&str; 7] = [
 ];
 
 fn read_fields(object: &Object<'_>, faults: &mut Faults) -> Filters {
-    let aggregation = Aggregation::of(
-        object.optional_integer("aggregation_group_type_index", faults),
-    );
+    let aggregation =
+        Aggregation::of(object.optional_integer("aggregation_group_type_index", faults));
     let variants = read_variants(object, faults);
     let groups = if object.fields.contains_key("groups") {
         object.required_list("groups", faults).unwrap_or_default()

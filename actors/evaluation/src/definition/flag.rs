@@ -2,7 +2,7 @@
 
 use super::{
     FlagDefinition, Runtime,
-    filters::{Aggregation, Condition, Filter, Filters, Format, Holdout, Variants},
+    filters::{Aggregation, Condition, Filter, Filters, FlagReference, Format, Holdout, Variants},
     needs::StateNeeds,
 };
 use crate::{FlagId, bucketing::HashPrefix};
@@ -39,6 +39,8 @@ pub struct Flag {
     /// The person property of its enrolment, if it has one.
     pub(crate) enrollment: Option<Box<str>>,
     pub(crate) needs: StateNeeds,
+    /// Whether it is sticky and a hash can change its answer (section 5.7).
+    pub(crate) hash_keys_matter: bool,
     payloads: Payloads,
 }
 
@@ -61,7 +63,7 @@ impl Flag {
         let enrollment = filters
             .feature_enrollment
             .then(|| format!("$feature_enrollment/{}", definition.key).into());
-        Self {
+        let mut flag = Self {
             id: definition.id,
             prefix: HashPrefix::of_flag(&definition.key),
             key: definition.key.into(),
@@ -86,21 +88,26 @@ impl Flag {
             holdout: filters.holdout,
             early_exit: filters.early_exit,
             enrollment,
+            hash_keys_matter: false,
             payloads,
-        }
+        };
+        flag.hash_keys_matter = flag.is_sticky() && flag.is_hash_dependent();
+        flag
     }
 
     /// Points each flag filter at the place of the flag it refers to, and returns those places and whether one is missing.
     ///
     /// Inactive flags refer to nothing (section 7.2).
     pub(super) fn link(&mut self, place: impl Fn(FlagId) -> Option<usize>) -> (Vec<usize>, bool) {
-        use super::filters::FlagReference;
         let mut targets = Vec::new();
         let mut missing = false;
         if !self.active {
             return (targets, missing);
         }
-        let filters = self.conditions.iter_mut().flat_map(|c| c.filters.iter_mut());
+        let filters = self
+            .conditions
+            .iter_mut()
+            .flat_map(|c| c.filters.iter_mut());
         for filter in filters {
             let Filter::Flag(filter) = filter else {
                 continue;
@@ -124,11 +131,10 @@ impl Flag {
     }
 
     /// Returns whether a hash can change its answer (section 5.7).
-    pub(crate) fn is_hash_dependent(&self) -> bool {
+    fn is_hash_dependent(&self) -> bool {
         let partial = |condition: &Condition| condition.rollout < 100.0;
         self.conditions.iter().any(partial) || self.variants.more_than_one_reachable()
     }
-
 
     /// Returns the key of a variant.
     pub(crate) fn variant_key(&self, variant: usize) -> Option<&str> {

@@ -42,9 +42,7 @@ impl<'a> GroupsView<'a> {
                 key,
                 key_value: key.map(|key| Value::String(key.to_owned())),
                 overrides: subject.group_properties.get(name),
-                stored: key
-                    .and(state)
-                    .and_then(|state| state.groups.get(index)),
+                stored: key.and(state).and_then(|state| state.groups.get(index)),
                 completeness: if key.is_some() && state.is_none() {
                     Completeness::Partial
                 } else {

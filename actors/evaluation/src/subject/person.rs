@@ -102,7 +102,9 @@ impl<'a> PersonView<'a> {
     pub(crate) fn metadata(&self, key: &str) -> Option<&Value> {
         let person = self.stored.filter(|_| key == CREATED_AT)?;
         Some(self.created_at.get_or_init(|| {
-            let text = person.created_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            let text = person
+                .created_at
+                .to_rfc3339_opts(SecondsFormat::AutoSi, true);
             Value::String(text)
         }))
     }

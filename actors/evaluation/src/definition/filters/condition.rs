@@ -72,7 +72,11 @@ impl ConditionReader<'_> {
         let mut condition = self.condition(aggregation, rollout, variant);
         let mut filters = Vec::new();
         let mut cohorts = Vec::new();
-        for (position, filter) in object.optional_list("properties", faults).iter().enumerate() {
+        for (position, filter) in object
+            .optional_list("properties", faults)
+            .iter()
+            .enumerate()
+        {
             let path = object.path(&format!("properties[{position}]"));
             match property::read(filter, position, aggregation, path, faults) {
                 Some(Read::Cohort(filter)) => cohorts.push(filter),
