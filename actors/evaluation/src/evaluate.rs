@@ -10,6 +10,7 @@ mod request;
 
 pub use needs::Needs;
 
+use crate::outcome::{FailureCode, Outcome};
 use crate::{CohortSet, Definitions, Evaluation, Evaluations, Moment, Selection, Stored, Subject};
 use request::{Request, Values};
 use std::sync::Arc;
@@ -46,6 +47,25 @@ pub fn evaluate(
     Evaluations {
         flags,
         errors_while_computing,
+    }
+}
+
+impl Evaluations {
+    /// Returns the answer for a selection of which nothing could be computed.
+    pub fn all_failed(definitions: &Definitions, selection: &Selection, code: FailureCode) -> Self {
+        let mut places = selection.order.to_vec();
+        places.sort_unstable();
+        let selected = places
+            .into_iter()
+            .filter_map(|place| definitions.flags.get(place));
+        let failed = selected.map(|flag| Evaluation {
+            flag: Arc::clone(flag),
+            outcome: Outcome::failed(code),
+        });
+        Self {
+            flags: failed.collect(),
+            errors_while_computing: true,
+        }
     }
 }
 

@@ -110,17 +110,6 @@ pub struct Evaluations {
     pub errors_while_computing: bool,
 }
 
-impl Evaluations {
-    /// Returns the answer for a selection of which nothing could be computed.
-    pub fn all_failed(
-        _definitions: &crate::Definitions,
-        _selection: &crate::Selection,
-        _code: FailureCode,
-    ) -> Self {
-        todo!()
-    }
-}
-
 impl Evaluation {
     /// Returns whether the flag is on.
     pub fn enabled(&self) -> bool {
