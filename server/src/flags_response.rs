@@ -10,6 +10,7 @@ mod tests;
 pub use record::{AsRecord, Record};
 
 use crate::remote_config::{Minimal, RemoteConfig};
+use burgee_evaluation::Evaluation;
 use record::{EnabledKeys, Listed, Payloads, Records, Values, plain, typed};
 use serde::Serialize;
 use uuid::Uuid;
@@ -70,7 +71,7 @@ pub fn render<R: AsRecord>(
 
 /// Writes the minimal answer to a GET, which evaluates nothing (section 3.10).
 pub fn render_minimal(shape: Shape, envelope: &Envelope<'_>) -> serde_json::Result<Vec<u8>> {
-    write::<Record<'_>>(shape, envelope, &[], Some(Minimal::default()))
+    write::<Evaluation>(shape, envelope, &[], Some(Minimal::default()))
 }
 
 fn write<R: AsRecord>(

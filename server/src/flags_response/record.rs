@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
 /// Everything an answer may say about one flag.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     /// The flag's key.
     pub key: &'a str,
@@ -27,20 +27,15 @@ pub struct Record<'a> {
     pub code: &'static str,
     /// The 0-based index of the condition that decided.
     pub condition_index: Option<usize>,
-    /// The reason as a sentence.
-    pub description: Cow<'static, str>,
 }
 
 /// What can be read as a record, without being copied first.
 pub trait AsRecord {
     /// Returns the record.
     fn record(&self) -> Record<'_>;
-}
 
-impl AsRecord for Record<'_> {
-    fn record(&self) -> Record<'_> {
-        self.clone()
-    }
+    /// Returns the reason as a sentence. Apart from the record, because not every shape has it and it may have to be formatted.
+    fn description(&self) -> Cow<'static, str>;
 }
 
 impl AsRecord for Evaluation {
@@ -56,8 +51,11 @@ impl AsRecord for Evaluation {
             payload: self.payload(),
             code: self.outcome.reason.code(),
             condition_index: self.outcome.condition_index,
-            description: self.description(),
         }
+    }
+
+    fn description(&self) -> Cow<'static, str> {
+        Self::description(self)
     }
 }
 
@@ -112,7 +110,8 @@ struct Metadata<'a> {
 }
 
 /// Returns the record of shape 2.
-pub(super) fn plain(record: Record<'_>) -> WireRecord<'_> {
+pub(super) fn plain<R: AsRecord>(flag: &R) -> WireRecord<'_> {
+    let record = flag.record();
     WireRecord {
         key: record.key,
         value: None,
@@ -122,7 +121,7 @@ pub(super) fn plain(record: Record<'_>) -> WireRecord<'_> {
         reason: WireReason {
             code: record.code,
             condition_index: record.condition_index,
-            description: record.description,
+            description: flag.description(),
         },
         metadata: Metadata {
             id: record.id,
@@ -137,10 +136,10 @@ pub(super) fn plain(record: Record<'_>) -> WireRecord<'_> {
 }
 
 /// Returns the record of shape 4, which keeps the members of shape 2 for readers of both.
-pub(super) fn typed(record: Record<'_>) -> WireRecord<'_> {
-    let value = (!record.failed).then(|| record.value());
-    let mut wire = plain(record);
-    wire.value = Some(value);
+pub(super) fn typed<R: AsRecord>(flag: &R) -> WireRecord<'_> {
+    let record = flag.record();
+    let mut wire = plain(flag);
+    wire.value = Some((!record.failed).then(|| record.value()));
     wire.metadata.config_version = Some(1);
     wire.metadata.variant_key = wire.variant;
     wire
@@ -149,15 +148,15 @@ pub(super) fn typed(record: Record<'_>) -> WireRecord<'_> {
 /// All records by key.
 pub(super) struct Records<'a, R>(
     pub(super) &'a [R],
-    pub(super) for<'r> fn(Record<'r>) -> WireRecord<'r>,
+    pub(super) for<'r> fn(&'r R) -> WireRecord<'r>,
 );
 
 impl<R: AsRecord> Serialize for Records<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(records, wire) = self;
         serializer.collect_map(records.iter().map(|flag| {
-            let record = flag.record();
-            (record.key, wire(record))
+            let record = wire(flag);
+            (record.key, record)
         }))
     }
 }
