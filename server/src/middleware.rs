@@ -10,6 +10,7 @@ pub use request_id::RequestId;
 
 use crate::cors::{self, Origin};
 use crate::error::ApiError;
+use crate::metrics::InFlight;
 use crate::routes::{self, Route};
 use crate::state::Edge;
 use actix_web::body::BoxBody;
@@ -34,8 +35,6 @@ pub async fn edge(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     let started = Instant::now();
-    let in_flight = edge.metrics.enter();
-    let has_room = in_flight.count <= edge.config.max_in_flight;
     let route = routes::enter(&mut request, &edge.config.base_path);
     let method = request.method().clone();
     let origin = Origin::of(request.headers());
@@ -45,7 +44,7 @@ pub async fn edge(
 
     let mut answer = if let Some(response) = cors::preflight(&method, request.headers()) {
         Ok(request.into_response(response))
-    } else if has_room || route.is_operations() {
+    } else if let Some(_in_flight) = admit(&edge, route) {
         call(&edge, request, next).await
     } else {
         Ok(request.into_response(refusal(&edge)))
@@ -65,6 +64,15 @@ pub async fn edge(
         .answered(route, &method, status, started.elapsed());
     log_access(route, &method, status, started.elapsed(), id);
     answer.map_err(|response| InternalError::from_response("no answer", response).into())
+}
+
+/// Takes a place among the requests under way; `None` when all are taken.
+///
+/// It is given back before unread bodies are drained: refused requests must not keep others out.
+fn admit(edge: &Edge, route: Route) -> Option<InFlight> {
+    let in_flight = edge.metrics.enter();
+    let has_room = in_flight.count <= edge.config.max_in_flight;
+    (has_room || route.is_operations()).then_some(in_flight)
 }
 
 /// Calls the handler. What it leaves without a response of its own becomes one here.

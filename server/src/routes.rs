@@ -192,7 +192,7 @@ fn plain(mut response: actix_web::HttpResponseBuilder, text: impl Into<String>) 
         .body(text.into())
 }
 
-/// Finds a request's route, and takes base path and repeated leading slashes off its path before the router sees it.
+/// Finds a request's route, and takes a (normal) base path and repeated leading slashes off its path before the router sees it.
 pub fn enter(request: &mut ServiceRequest, base_path: &str) -> Route {
     let path = request.path();
     let inner = inner_path(path, base_path);
@@ -206,10 +206,17 @@ pub fn enter(request: &mut ServiceRequest, base_path: &str) -> Route {
     route
 }
 
+/// Returns a base path as [`enter`] takes it: empty, or with one slash in front and none behind.
+pub fn normal_base_path(base_path: &str) -> String {
+    match base_path.trim_matches('/') {
+        "" => String::new(),
+        inner => format!("/{inner}"),
+    }
+}
+
 /// Returns a path as the routes know it: one leading slash, no base path.
 fn inner_path<'a>(path: &'a str, base_path: &str) -> &'a str {
     let path = one_leading_slash(path);
-    let base_path = base_path.trim_end_matches('/');
     match path.strip_prefix(base_path) {
         Some("") => "/",
         Some(inner) if inner.starts_with('/') => one_leading_slash(inner),

@@ -4,6 +4,7 @@ use crate::body::BodyLimits;
 use crate::error::OverloadStatus;
 use crate::metrics::Metrics;
 use crate::remote_config::RemoteConfigSettings;
+use crate::routes;
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::sync::Semaphore;
 /// The settings of the HTTP edge.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
-    /// A path under which all routes answer too, such as `/ph`; empty for none.
+    /// A path under which all routes answer too, such as `/ph`; empty for none. Slashes around it do not matter.
     pub base_path: String,
     /// How large and how slow a body may be.
     pub body: BodyLimits,
@@ -57,7 +58,8 @@ pub struct Edge {
 
 impl Edge {
     /// Builds the shared part from its settings, and registers what it counts.
-    pub fn new(config: HttpConfig, registry: &mut Registry) -> Self {
+    pub fn new(mut config: HttpConfig, registry: &mut Registry) -> Self {
+        config.base_path = routes::normal_base_path(&config.base_path);
         Self {
             large_bodies: Arc::new(Semaphore::new(config.large_bodies)),
             metrics: Metrics::register(registry),

@@ -1,6 +1,12 @@
 //! Answers that are given before, or without, the body being wanted: a small body must not cost the connection, a large one
 //! must not hang it. Over real sockets, because what is at stake is what the server does with the bytes left on one.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};

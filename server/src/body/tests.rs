@@ -1,6 +1,7 @@
 use super::*;
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -363,6 +364,18 @@ async fn the_limit_holds_on_the_blocking_pool_too() {
     );
 }
 
+#[actix_web::test]
+async fn a_crash_of_the_reader_is_an_error_of_this_body_alone() {
+    let slots = Arc::new(Semaphore::new(1));
+    let format = BodyFormat::new(Compression::Unstated, None, None);
+    let raw = Bytes::from(vec![b' '; INLINE_RECEIVED + 1]);
+    let crash: Parse<()> = |_| panic!("on purpose");
+    let deadline = Instant::now() + LONG;
+    let decoded = decode(raw, format, LIMIT, &slots, deadline, crash).await;
+    assert_eq!(decoded, Err(DecodeError::Crashed));
+    assert_eq!(slots.available_permits(), 1);
+}
+
 async fn read_pieces(
     pieces: &[&'static str],
     declared: Option<usize>,
@@ -441,5 +454,42 @@ fn recorded_browser_bodies_are_read() {
         assert_eq!(body["token"], json!("phc_local_dev"));
         assert!(body["distinct_id"].is_string(), "{body}");
         assert!(body["person_properties"].is_object(), "{body}");
+    }
+}
+
+fn any_said() -> impl Strategy<Value = Said> {
+    let compressions = proptest::sample::select(vec!["", "gzip", "base64", "lz64"]);
+    let types = proptest::sample::select(vec![None, JSON.1, FORM.1, Some("image/png")]);
+    let encodings = proptest::sample::select(vec![None, Some("gzip"), Some("br")]);
+    (compressions, types, encodings)
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_crash_the_decoder(said in any_said(), raw in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _any_answer = decode_as(said, &raw);
+    }
+
+    #[test]
+    fn no_text_crashes_the_decoder(
+        said in any_said(),
+        text in r#"[\[\]{}":,%=&+ \\a-fNI0-9é-]{0,60}|(NaN|-?Infinity|[\[,"\]]){0,20}"#,
+    ) {
+        let _any_answer = decode_as(said, text.as_bytes());
+    }
+
+    #[test]
+    fn every_object_survives_every_encoding(text in ".{0,80}", number in any::<i64>()) {
+        let body = json!({"text": text, "number": number, "list": [{"text": text}]});
+        let plain = body.to_string().into_bytes();
+        let encoded = base64(&plain);
+        for (said, raw) in [
+            (JSON, plain.clone()),
+            (JSON, gzip(&plain)),
+            (JSON, encoded.clone().into_bytes()),
+            (FORM, format!("data={encoded}").into_bytes()),
+        ] {
+            prop_assert_eq!(decode_as(said, &raw), Ok(body.clone()));
+        }
     }
 }

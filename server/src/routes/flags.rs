@@ -1,5 +1,8 @@
 //! `/flags` and `/decide` (chapter 3): decode, check, evaluate, write.
 
+#[cfg(test)]
+mod tests;
+
 use super::Route;
 use crate::body::{self, BodyFormat};
 use crate::error::ApiError;
@@ -114,9 +117,8 @@ impl Clock {
 
 /// Returns the time limit: the server's, or a shorter one that the client asks for.
 fn time_limit(limit: Duration, headers: &HeaderMap) -> Duration {
-    let wanted = headers.get(&TIMEOUT_HEADER);
-    wanted
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+    header(headers, &TIMEOUT_HEADER)
+        .and_then(|wanted| wanted.trim().parse().ok())
         .map_or(limit, |millis| limit.min(Duration::from_millis(millis)))
 }
 
@@ -129,7 +131,8 @@ fn named_endpoint(endpoint: Endpoint, headers: &HeaderMap) -> Endpoint {
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+    // Texts beyond ASCII are allowed: some user agents have them.
+    std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
 
 async fn read(
