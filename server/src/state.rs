@@ -69,7 +69,7 @@ impl Edge {
 }
 
 /// What handlers need. One per HTTP worker.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AppState {
     /// The shared part.
     pub edge: Arc<Edge>,
