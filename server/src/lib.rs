@@ -1,1 +1,3 @@
-//! placeholder
+//! The HTTP edge and the command line.
+
+pub mod project_file;
