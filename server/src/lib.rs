@@ -1,3 +1,6 @@
 //! The HTTP edge and the command line.
 
+pub mod cli;
+pub mod config;
 pub mod project_file;
+pub mod telemetry;

@@ -6,16 +6,16 @@ use std::fmt;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct At<T> {
+pub(crate) struct At<T> {
     /// Where.
-    pub place: Place,
+    pub(crate) place: Place,
     /// What.
-    pub value: T,
+    pub(crate) value: T,
 }
 
 /// A member that may be absent, or null, which takes a stored value away.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting<T> {
+pub(crate) enum Setting<T> {
     /// Not written: what is stored stays.
     Absent,
     /// Written as null.

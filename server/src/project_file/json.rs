@@ -8,7 +8,7 @@ use super::node::{
 };
 
 /// Reads one JSON value. `Err` is a text that has no structure; other faults are added to the list.
-pub fn parse(text: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault> {
+pub(crate) fn parse(text: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault> {
     let mut reader = Reader {
         text,
         at: 0,

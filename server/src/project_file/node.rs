@@ -21,11 +21,11 @@ impl fmt::Display for Place {
 
 /// Something wrong at a place, found while reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Where.
-    pub place: Place,
+    pub(crate) place: Place,
     /// What.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Fault {
@@ -38,29 +38,29 @@ impl Fault {
 }
 
 /// The deepest nesting that is read: a cohort tree of 64 levels takes two of these for each.
-pub const MAX_DEPTH: usize = 250;
+pub(crate) const MAX_DEPTH: usize = 250;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
+pub(crate) struct Node {
     /// Where it begins.
-    pub place: Place,
+    pub(crate) place: Place,
     /// What it is.
-    pub value: Value,
+    pub(crate) value: Value,
 }
 
 /// A member name and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name {
+pub(crate) struct Name {
     /// Where it begins.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Its text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A JSON value with its members in the order written.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// `null`
     Null,
     /// `true` or `false`
@@ -77,14 +77,14 @@ pub enum Value {
 
 impl Node {
     /// Returns the value as compact JSON: members in their order, numbers as they were written.
-    pub fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let mut out = String::new();
         self.value.write_json(&mut out);
         out
     }
 
     /// Returns the member of an object.
-    pub fn get(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         match &self.value {
             Value::Map(members) => members
                 .iter()
@@ -95,7 +95,7 @@ impl Node {
 
     /// Returns the place of the deepest node on a path such as `groups[0].properties[1].key`; the node's own place when
     /// the path leads nowhere.
-    pub fn place_of(&self, path: &str) -> Place {
+    pub(crate) fn place_of(&self, path: &str) -> Place {
         let mut node = self;
         for step in path.split(['.', '[']).filter(|s| !s.is_empty()) {
             let next = match (&node.value, step.strip_suffix(']')) {
@@ -116,7 +116,7 @@ impl Node {
 
 impl Value {
     /// Appends the value as compact JSON.
-    pub fn write_json(&self, out: &mut String) {
+    pub(crate) fn write_json(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),
             Self::Bool(true) => out.push_str("true"),
@@ -149,7 +149,7 @@ impl Value {
     }
 
     /// Names the value for a message: `the number 5`, `a list`.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
@@ -163,7 +163,7 @@ impl Value {
 
 /// Appends a text as a JSON string that YAML reads the same way: beyond what JSON demands, characters that YAML does not
 /// print are escaped.
-pub fn write_json_text(text: &str, out: &mut String) {
+pub(crate) fn write_json_text(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -188,7 +188,7 @@ pub fn write_json_text(text: &str, out: &mut String) {
 }
 
 /// Returns whether a text is a number in JSON's grammar.
-pub fn is_json_number(text: &str) -> bool {
+pub(crate) fn is_json_number(text: &str) -> bool {
     let digits = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
     let rest = text.strip_prefix('-').unwrap_or(text);
     let whole = digits(rest);

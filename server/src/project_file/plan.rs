@@ -24,48 +24,48 @@ use ids::Ids;
 
 /// How to plan.
 #[derive(Debug, Clone, Copy)]
-pub struct PlanOptions {
+pub(crate) struct PlanOptions {
     /// Whether what the file does not name is removed.
-    pub prune: bool,
+    pub(crate) prune: bool,
     /// Whether definitions that `check` refuses are stored, with a warning each.
-    pub lenient: bool,
+    pub(crate) lenient: bool,
     /// When persons without a creation time are created.
-    pub now: DateTime<Utc>,
+    pub(crate) now: DateTime<Utc>,
 }
 
 /// What the database holds, as far as a plan needs it.
 #[derive(Debug, Default)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// All projects: ids and tokens must not collide with any of them.
-    pub projects: Vec<StoredProject>,
+    pub(crate) projects: Vec<StoredProject>,
     /// The largest ids ever given.
-    pub largest: LargestIds,
+    pub(crate) largest: LargestIds,
 }
 
 /// One stored project.
 #[derive(Debug)]
-pub struct StoredProject {
+pub(crate) struct StoredProject {
     /// The project.
-    pub project: ProjectRow,
+    pub(crate) project: ProjectRow,
     /// Its group types.
-    pub group_types: Vec<GroupTypeRow>,
+    pub(crate) group_types: Vec<GroupTypeRow>,
     /// Its flags that are not deleted.
-    pub flags: Vec<FlagRow>,
+    pub(crate) flags: Vec<FlagRow>,
     /// Its cohorts that are not deleted.
-    pub cohorts: Vec<CohortRow>,
+    pub(crate) cohorts: Vec<CohortRow>,
     /// Its groups; only of projects that the file names.
-    pub groups: Vec<GroupRow>,
+    pub(crate) groups: Vec<GroupRow>,
     /// Its secret tokens.
-    pub secret_tokens: Vec<SecretTokenRow>,
+    pub(crate) secret_tokens: Vec<SecretTokenRow>,
     /// Its personal keys.
-    pub personal_keys: Vec<PersonalKeyRow>,
+    pub(crate) personal_keys: Vec<PersonalKeyRow>,
     /// The persons that the file names, all of them when pruning; only of projects that the file names.
-    pub persons: Vec<FullPerson>,
+    pub(crate) persons: Vec<FullPerson>,
 }
 
 /// One write.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Write {
+pub(crate) enum Write {
     /// Puts a project.
     Project(ProjectRow),
     /// Puts a group type.
@@ -100,11 +100,11 @@ pub enum Write {
 
 /// A line of the report and what it takes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub(crate) struct Step {
     /// What is said.
-    pub line: Line,
+    pub(crate) line: Line,
     /// What is done; nothing for an object that is unchanged.
-    pub write: Option<Write>,
+    pub(crate) write: Option<Write>,
 }
 
 /// Plans the way from what is stored to what the file says; problems that forbid it are added to the findings.

@@ -11,12 +11,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// How many values all aliases of a file may stand for together.
-pub const MAX_ALIASED: usize = 200_000;
+pub(crate) const MAX_ALIASED: usize = 200_000;
 /// How far apart a member name and its colon may be, in characters.
 const MAX_NAME: usize = 1 << 20;
 
 /// Reads one YAML document. `Err` is a text that has no structure; other faults are added to the list.
-pub fn parse(text: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault> {
+pub(crate) fn parse(text: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault> {
     let options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
