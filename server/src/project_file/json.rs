@@ -200,3 +200,6 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests;

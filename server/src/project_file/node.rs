@@ -234,3 +234,6 @@ pub(crate) fn drop_duplicates(members: &mut Vec<(Name, Node)>, faults: &mut Vec<
         first
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -198,3 +198,6 @@ fn settled(old: Option<&str>, new: String) -> String {
         _ => new,
     }
 }
+
+#[cfg(test)]
+mod tests;

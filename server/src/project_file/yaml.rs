@@ -373,3 +373,6 @@ fn scan_fault(error: &ScanError) -> Fault {
         error.kind().to_string(),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,14 @@ impl<'s> Planner<'s, '_> {
         self.personal_keys(entry.personal_keys.as_deref(), &matched);
         let cohorts = self.cohorts(&path, entry.cohorts, &matched);
         let flags = self.flags(&path, entry.flags, &matched);
-        check::definitions(&path, &flags, &cohorts, self.options.lenient, self.findings);
+        let definitions = check::Definitions {
+            flags: &flags,
+            cohorts: &cohorts,
+            group_types: &group_types,
+            old_flags: matched.old.map_or(&[], |old| &old.flags),
+            old_cohorts: matched.old.map_or(&[], |old| &old.cohorts),
+        };
+        check::definitions(&path, &definitions, self.options.lenient, self.findings);
         let static_cohorts = cohorts
             .iter()
             .map(|c| (c.row.id, c.row.is_static))
