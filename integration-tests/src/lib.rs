@@ -1,1 +1,3 @@
-//! placeholder
+//! What the tests stand on: databases of their own.
+
+pub mod postgres;
