@@ -1,4 +1,5 @@
 //! Long chains and deep nesting on a stack that has no room for recursion.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use burgee_evaluation::{
     CohortSet, Definitions, Evaluations, MatchingVersion, Moment, Selector, Stored, Subject,

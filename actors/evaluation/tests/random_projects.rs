@@ -1,4 +1,9 @@
 //! What holds for every project, tried on random ones, broken ones among them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use burgee_evaluation::{
     CohortId, CohortSet, Definitions, Evaluations, MatchingVersion, Moment, Needs, Selector,
