@@ -21,6 +21,7 @@ use burgee_schema::models::{
 use burgee_schema::write::LargestIds;
 use chrono::{DateTime, Utc};
 use ids::Ids;
+use std::collections::HashMap;
 
 /// How to plan.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,10 @@ pub(crate) struct PlanOptions {
 pub(crate) struct Stored {
     /// All projects: ids and tokens must not collide with any of them.
     pub(crate) projects: Vec<StoredProject>,
+    /// The project of each flag id that the file gives and that was ever given, deleted flags included.
+    pub(crate) flag_owners: HashMap<i32, i64>,
+    /// The same for cohorts.
+    pub(crate) cohort_owners: HashMap<i64, i64>,
     /// The largest ids ever given.
     pub(crate) largest: LargestIds,
 }
@@ -49,9 +54,9 @@ pub(crate) struct StoredProject {
     pub(crate) project: ProjectRow,
     /// Its group types.
     pub(crate) group_types: Vec<GroupTypeRow>,
-    /// Its flags that are not deleted.
+    /// Its flags that are not deleted; only of projects that the file names.
     pub(crate) flags: Vec<FlagRow>,
-    /// Its cohorts that are not deleted.
+    /// Its cohorts that are not deleted; only of projects that the file names.
     pub(crate) cohorts: Vec<CohortRow>,
     /// Its groups; only of projects that the file names.
     pub(crate) groups: Vec<GroupRow>,

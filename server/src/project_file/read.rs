@@ -371,19 +371,19 @@ fn person(
     let mut fields = Fields::open(node, path, PERSON, findings)?;
     let fields = &mut fields;
     let ids = fields.list("distinct_ids", findings).unwrap_or_default();
-    let distinct_ids = each(
-        ids,
-        &path.member("distinct_ids"),
-        findings,
-        |node, path, _, findings| distinct_id(node, path, findings),
-    );
-    if distinct_ids.is_empty() {
+    if ids.is_empty() {
         findings.problem(
             fields.place,
             path,
             "a person needs at least one distinct id",
         );
     }
+    let distinct_ids = each(
+        ids,
+        &path.member("distinct_ids"),
+        findings,
+        |node, path, _, findings| distinct_id(node, path, findings),
+    );
     Some(PersonEntry {
         place: fields.place,
         index,
@@ -430,9 +430,9 @@ fn created_at(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<Da
     match DateTime::parse_from_rfc3339(&time.value) {
         // Both databases keep microseconds.
         Ok(parsed) => Some(parsed.to_utc().trunc_subsecs(6)),
-        Err(error) => {
+        Err(_) => {
             let message = format!(
-                "`{}` is not a time such as 2026-03-18T12:00:00Z: {error}",
+                "`{}` is not a time such as 2026-03-18T12:00:00Z",
                 time.value
             );
             findings.problem(time.place, path, message);

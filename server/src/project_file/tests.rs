@@ -138,11 +138,11 @@ fn wrong_types_name_their_path() {
         ),
         (
             "  persons: [{ distinct_ids: [a], created_at: yesterday }]",
-            "f.yaml:4:46: projects[0].persons[0].created_at: `yesterday` is not a time such as 2026-03-18T12:00:00Z: input contains invalid characters",
+            "f.yaml:4:46: projects[0].persons[0].created_at: `yesterday` is not a time such as 2026-03-18T12:00:00Z",
         ),
         (
             "  persons: [{ distinct_ids: [[]] , properties: {} }, { distinct_ids: [\"a\\0\"] }]",
-            "f.yaml:4:29: projects[0].persons[0].distinct_ids[0]: expected a text, found a list",
+            "f.yaml:4:30: projects[0].persons[0].distinct_ids[0]: expected a text, found a list",
         ),
         (
             "  timezone: Mars/Olympus",
@@ -201,7 +201,7 @@ fn all_problems_are_told() {
         &[
             "f.yaml:4:3: projects[0]: unknown field `nam`, the nearest known field is `name`",
             "f.yaml:6:84: projects[0].flags[0].filters.groups[0].properties[0].operator: unknown operator \"is_maybe\"",
-            "f.yaml:6:108: projects[0].flags[0].active: expected true or false, found the number 1",
+            "f.yaml:6:110: projects[0].flags[0].active: expected true or false, found the number 1",
             "f.yaml:7:33: projects[0].persons[0].distinct_ids[1]: `a` is already an id of persons[0]",
         ],
     );
@@ -414,6 +414,6 @@ fn json_is_told_by_its_name_or_its_beginning() {
     let problems = check(text, &options("f.json")).unwrap_err();
     assert_eq!(
         problems.to_string(),
-        "f.json:2:16: projects[0]: unknown field `flag`, the nearest known field is `flags`"
+        "f.json:2:17: projects[0]: unknown field `flag`, the nearest known field is `flags`"
     );
 }

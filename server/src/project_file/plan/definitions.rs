@@ -50,7 +50,7 @@ impl<'s> Planner<'s, '_> {
                 continue;
             }
             let stored = by_key.get(entry.key.value.as_str()).copied();
-            let Some(id) = self.flag_id(&path, &entry, stored) else {
+            let Some(id) = self.flag_id(&path, &entry, matched, stored) else {
                 continue;
             };
             if !ids.insert(id) {
@@ -67,7 +67,15 @@ impl<'s> Planner<'s, '_> {
         planned
     }
 
-    fn flag_id(&mut self, path: &str, entry: &FlagEntry, stored: Option<&FlagRow>) -> Option<i32> {
+    fn flag_id(
+        &mut self,
+        path: &str,
+        entry: &FlagEntry,
+        matched: &Matched<'s>,
+        stored: Option<&FlagRow>,
+    ) -> Option<i32> {
+        let project = matched.id;
+        let old: &[FlagRow] = matched.old.map_or(&[], |old| &old.flags);
         let Some(id) = &entry.id else {
             let id = stored.map(|s| s.id).or_else(|| self.ids.flag());
             if id.is_none() {
@@ -76,22 +84,33 @@ impl<'s> Planner<'s, '_> {
             }
             return id;
         };
-        let all = self.stored.projects.iter().flat_map(|p| &p.flags);
-        let owner = all.clone().find(|f| f.id == id.value);
-        let message = match (stored, owner) {
-            (Some(stored), _) if stored.id != id.value => format!(
+        let owner = self.stored.flag_owners.get(&id.value);
+        let same = old.iter().find(|f| f.id == id.value);
+        let message = match (stored, same, owner) {
+            (Some(stored), ..) if stored.id != id.value => Some(format!(
                 "the flag `{}` is stored with the id {}, and the id of a flag does not change",
                 stored.key, stored.id
-            ),
-            (None, Some(owner)) => format!(
-                "the id {} belongs to the flag `{}` of project {}",
-                id.value, owner.key, owner.project_id
-            ),
-            _ => return Some(id.value),
+            )),
+            (None, Some(same), _) => Some(format!(
+                "the id {} belongs to the flag `{}`",
+                id.value, same.key
+            )),
+            (_, _, Some(owner)) if *owner != project => Some(format!(
+                "the id {} belongs to a flag of project {owner}",
+                id.value
+            )),
+            _ => None,
         };
-        self.findings
-            .problem(id.place, format!("{path}.id"), message);
-        None
+        if let Some(message) = message {
+            self.findings
+                .problem(id.place, format!("{path}.id"), message);
+        }
+        // After a problem nothing is written; this only keeps references from looking broken as well.
+        match (stored, same) {
+            (Some(stored), _) => Some(stored.id),
+            (None, Some(_)) => None,
+            (None, None) => Some(id.value),
+        }
     }
 
     /// Gives every cohort of the file its id and row, and adds the stored cohorts that stay.
@@ -118,7 +137,7 @@ impl<'s> Planner<'s, '_> {
                 self.findings.problem(name.place, path, message);
                 continue;
             }
-            let Some((id, stored)) = self.cohort_id(&path, &entry, old, &given) else {
+            let Some((id, stored)) = self.cohort_id(&path, &entry, matched.id, old, &given) else {
                 continue;
             };
             if !ids.insert(id) {
@@ -140,22 +159,17 @@ impl<'s> Planner<'s, '_> {
         &mut self,
         path: &str,
         entry: &CohortEntry,
+        project: i64,
         old: &'o [CohortRow],
         given: &HashSet<i64>,
     ) -> Option<(i64, Option<&'o CohortRow>)> {
         if let Some(id) = &entry.id {
             let stored = old.iter().find(|c| c.id == id.value);
-            let mut all = self.stored.projects.iter().flat_map(|p| &p.cohorts);
-            if stored.is_none()
-                && let Some(owner) = all.find(|c| c.id == id.value)
-            {
-                let message = format!(
-                    "the id {} belongs to a cohort of project {}",
-                    id.value, owner.project_id
-                );
+            let owner = self.stored.cohort_owners.get(&id.value);
+            if let Some(owner) = owner.filter(|owner| **owner != project) {
+                let message = format!("the id {} belongs to a cohort of project {owner}", id.value);
                 self.findings
                     .problem(id.place, format!("{path}.id"), message);
-                return None;
             }
             return Some((id.value, stored));
         }
