@@ -16,8 +16,8 @@ pub const PROJECT: &str = include_str!("demo.yaml");
 /// Its name in messages.
 pub const FILE: &str = "demo.yaml";
 
-/// The project's public token.
-const TOKEN: &str = "phc_local_dev";
+/// Its public token.
+pub const TOKEN: &str = "phc_local_dev";
 /// The request that is shown: a person the demo knows, and a few of its flags.
 const QUERY: &str = "v=2";
 const BODY: &str = r#"{"token": "phc_local_dev", "distinct_id": "ada", "flag_keys": ["new-checkout", "pricing-page"]}"#;
@@ -84,3 +84,6 @@ fn indented(json: &[u8]) -> serde_json::Result<String> {
     let value: serde_json::Value = serde_json::from_slice(json)?;
     serde_json::to_string_pretty(&value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use super::faults::{ConfigError, Faults};
 use super::{DatabaseUrl, ServeOptions};
 use crate::project_file::{Format, is_scope};
 use burgee_schema::PoolConfig;
+use clap::builder::BoolishValueParser;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -117,16 +118,16 @@ pub struct ApplyArgs {
     #[arg(short, long, env = "BURGEE_FILE", value_name = "FILE")]
     pub file: PathBuf,
     /// Remove what the file does not name, in the projects it names; credentials only where the file lists credentials
-    #[arg(long, env = "BURGEE_PRUNE")]
+    #[arg(long, env = "BURGEE_PRUNE", value_parser = BoolishValueParser::new())]
     pub prune: bool,
     /// Print the difference and change nothing
-    #[arg(long, env = "BURGEE_DRY_RUN")]
+    #[arg(long, env = "BURGEE_DRY_RUN", value_parser = BoolishValueParser::new())]
     pub dry_run: bool,
     /// Store flags and cohorts that `burgee check` would refuse, with a warning for each
-    #[arg(long, env = "BURGEE_LENIENT")]
+    #[arg(long, env = "BURGEE_LENIENT", value_parser = BoolishValueParser::new())]
     pub lenient: bool,
     /// Refuse when migrations are pending, instead of running them
-    #[arg(long, env = "BURGEE_NO_MIGRATE")]
+    #[arg(long, env = "BURGEE_NO_MIGRATE", value_parser = BoolishValueParser::new())]
     pub no_migrate: bool,
     /// Which database.
     #[command(flatten)]
@@ -174,7 +175,7 @@ impl CheckArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub struct MigrateArgs {
     /// List the migrations and run none; exit with 1 if any is pending
-    #[arg(long, env = "BURGEE_STATUS")]
+    #[arg(long, env = "BURGEE_STATUS", value_parser = BoolishValueParser::new())]
     pub status: bool,
     /// Which database.
     #[command(flatten)]

@@ -1,1 +1,199 @@
+//! Settings: defaults, faults, the table.
 
+use super::*;
+use clap::{CommandFactory, Parser};
+use std::time::Duration;
+
+fn serve(arguments: &[&str]) -> Result<ServeConfig, ConfigError> {
+    let line = ["burgee", "serve"].iter().chain(arguments);
+    match Cli::try_parse_from(line).unwrap().command {
+        Command::Serve(options) => options.resolve(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn defaults() {
+    let config = serve(&[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.database_url.expose(), "sqlite://burgee.db");
+    assert!(config.project.is_none());
+    assert!(!config.watch && !config.lenient && !config.demo && config.migrate);
+    assert_eq!(config.base_path, "");
+    assert_eq!(config.pool.max_size, 10);
+    assert_eq!(config.pool.acquire_timeout, Duration::from_millis(50));
+    assert_eq!(config.pool.query_timeout, Duration::from_millis(100));
+    assert_eq!(config.poll_interval, Duration::from_secs(5));
+    assert_eq!(config.request_timeout, Duration::from_millis(1000));
+    assert_eq!(config.body_limit, 2 * 1024 * 1024);
+    assert_eq!(config.decompressed_limit, 20 * 1024 * 1024);
+    assert_eq!(config.max_in_flight, 4096);
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(config.overload_status, 503);
+    assert_eq!(config.log, LogConfig::default());
+}
+
+#[test]
+fn switches_and_values() {
+    for (arguments, test) in [
+        (&["--demo"][..], (|c| c.demo) as fn(&ServeConfig) -> bool),
+        (&["--demo=yes"], |c| c.demo),
+        (&["--demo=false"], |c| !c.demo),
+        (&["--no-migrate"], |c| !c.migrate),
+        (&["--project", "f.yaml", "--watch"], |c| {
+            c.watch && c.project.is_some()
+        }),
+        (&["--base-path", "/ph/"], |c| c.base_path == "/ph"),
+        (&["--listen", "[::1]:0"], |c| {
+            c.listen.port() == 0 && c.listen.is_ipv6()
+        }),
+        (&["--overload-status", "504"], |c| c.overload_status == 504),
+        (&["--log-format", "json"], |c| {
+            c.log.format == LogFormat::Json
+        }),
+        (&["--log-level", "warn,burgee=debug"], |c| {
+            c.log.filter == "warn,burgee=debug"
+        }),
+        (&["--cpus", "32"], |c| {
+            c.budget == Budget::of(32) && c.pool.threads == 2
+        }),
+        (&["--cpus", "2", "--evaluators", "3"], |c| {
+            c.budget.evaluators == 3 && c.budget.http_workers == 2
+        }),
+    ] {
+        assert!(test(&serve(arguments).unwrap()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn all_bad_settings_are_told_together() {
+    let error = serve(&[
+        "--listen",
+        "here",
+        "--database-url",
+        "mysql://u:secret@h/d",
+        "--watch",
+        "--demo=perhaps",
+        "--base-path",
+        "ph",
+        "--pool-size",
+        "0",
+        "--pool-min-idle",
+        "20",
+        "--query-timeout-ms=-1",
+        "--body-limit-bytes",
+        "99999999",
+        "--overload-status",
+        "500",
+        "--http-workers",
+        "many",
+        "--log-level",
+        "[[",
+        "--log-format",
+        "xml",
+    ])
+    .unwrap_err();
+    let options: Vec<_> = error
+        .0
+        .iter()
+        .map(|f| f.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        options,
+        [
+            "--http-workers (BURGEE_HTTP_WORKERS)",
+            "--listen (BURGEE_LISTEN)",
+            "--database-url (BURGEE_DATABASE_URL)",
+            "--demo (BURGEE_DEMO)",
+            "--base-path (BURGEE_BASE_PATH)",
+            "--pool-size (BURGEE_POOL_SIZE)",
+            "--query-timeout-ms (BURGEE_QUERY_TIMEOUT_MS)",
+            "--pool-min-idle (BURGEE_POOL_MIN_IDLE)",
+            "--overload-status (BURGEE_OVERLOAD_STATUS)",
+            "--log-level (BURGEE_LOG_LEVEL)",
+            "--log-format (BURGEE_LOG_FORMAT)",
+            "--watch (BURGEE_WATCH)",
+            "--decompressed-limit-bytes (BURGEE_DECOMPRESSED_LIMIT_BYTES)",
+        ]
+    );
+    assert!(!error.to_string().contains("secret"));
+}
+
+#[test]
+fn every_option_has_its_variable_and_its_doc() {
+    for command in Cli::command().get_subcommands() {
+        let nested: Vec<_> = command.get_subcommands().collect();
+        for command in nested.into_iter().chain([command]) {
+            for argument in command.get_arguments() {
+                let Some(long) = argument
+                    .get_long()
+                    .filter(|l| !["help", "version"].contains(l))
+                else {
+                    continue;
+                };
+                let variable = argument.get_env().map(|v| v.to_string_lossy().into_owned());
+                let name = format!("{} --{long}", command.get_name());
+                let variable = variable.unwrap_or_else(|| panic!("{name} has no variable"));
+                assert!(variable.starts_with("BURGEE_"), "{name}");
+                assert!(argument.get_help().is_some(), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn budgets() {
+    for (cpus, expected) in [
+        (0, [1, 1, 1, 1, 1]),
+        (1, [1, 1, 1, 1, 1]),
+        (2, [2, 1, 1, 1, 1]),
+        (8, [4, 1, 1, 3, 1]),
+        (32, [12, 4, 2, 14, 2]),
+    ] {
+        let b = Budget::of(cpus);
+        let found = [
+            b.http_workers,
+            b.evaluators,
+            b.large_evaluators,
+            b.cpu_threads,
+            b.database_threads,
+        ];
+        assert_eq!(found, expected, "{cpus} CPUs");
+    }
+}
+
+#[test]
+fn urls_hide_their_password() {
+    for (url, shown) in [
+        ("sqlite://burgee.db", "sqlite://burgee.db"),
+        (
+            "postgres://user:pa@ss@host:5432/d?password=x",
+            "postgres://user@host:5432/d",
+        ),
+        ("postgresql://host/d", "postgresql://host/d"),
+    ] {
+        let url = DatabaseUrl(url.to_owned());
+        assert_eq!(url.to_string(), shown);
+        assert_eq!(format!("{url:?}"), format!("\"{shown}\""));
+    }
+}
+
+/// The README shows the table between two markers; on a mismatch the message is what belongs there.
+#[test]
+fn the_readme_shows_the_settings() {
+    let readme = include_str!("../../../README.md");
+    let shown = readme
+        .split_once("<!-- settings -->\n")
+        .and_then(|(_, rest)| rest.split_once("<!-- /settings -->"))
+        .map(|(table, _)| table.trim());
+    let table = settings_table();
+    assert!(
+        shown == Some(table.trim()),
+        "put this between the settings markers of README.md:\n\n{table}"
+    );
+}

@@ -319,3 +319,6 @@ fn stored(json: &str, what: impl Fn() -> String) -> Result<Value> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ pub(crate) fn parse(text: &str, faults: &mut Vec<Fault>) -> Result<Node, Fault> 
         text,
         at: 0,
         line: 1,
-        line_start: 0,
+        counted: 0,
+        column: 1,
         faults,
     };
     reader.skip_blanks();
@@ -29,7 +30,10 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     line: usize,
-    line_start: usize,
+    /// Up to where the columns of this line were counted, and the column there. Counting anew for each value would take
+    /// the square of the length of a file that is one line.
+    counted: usize,
+    column: usize,
     faults: &'a mut Vec<Fault>,
 }
 
@@ -42,15 +46,17 @@ impl<'a> Reader<'a> {
         self.rest().chars().next()
     }
 
-    fn place(&self) -> Place {
-        let before = self.text.get(self.line_start..self.at).unwrap_or("");
+    fn place(&mut self) -> Place {
+        let passed = self.text.get(self.counted..self.at).unwrap_or("");
+        self.column += passed.chars().count();
+        self.counted = self.at;
         Place {
             line: self.line,
-            column: before.chars().count() + 1,
+            column: self.column,
         }
     }
 
-    fn fault(&self, message: impl Into<String>) -> Fault {
+    fn fault(&mut self, message: impl Into<String>) -> Fault {
         Fault::new(self.place(), message)
     }
 
@@ -59,7 +65,8 @@ impl<'a> Reader<'a> {
             match byte {
                 b'\n' => {
                     self.line += 1;
-                    self.line_start = self.at + 1;
+                    self.counted = self.at + 1;
+                    self.column = 1;
                 }
                 b' ' | b'\t' | b'\r' => {}
                 _ => break,
@@ -84,7 +91,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unexpected(&self, wanted: &str) -> Fault {
+    fn unexpected(&mut self, wanted: &str) -> Fault {
         match self.peek() {
             Some(found) => self.fault(format!(
                 "expected {wanted}, found `{}`",

@@ -46,27 +46,24 @@ impl<'s> Planner<'s, '_> {
         let token = entry.token.as_ref();
         let by_token = token.and_then(|t| projects.iter().find(|p| p.project.token == t.value));
         let place = id.map_or(entry.place, |id| id.place);
-        let old = match (by_id, by_token) {
+        let message = match (by_id, by_token) {
             (Some(old), Some(other)) if old.project.id != other.project.id => {
-                let message = format!("the token belongs to project {}", other.project.id);
-                self.findings.problem(place, path, message);
-                return None;
+                Some(format!("the token belongs to project {}", other.project.id))
             }
-            (None, Some(other)) if id.is_some() => {
-                let message = format!(
-                    "the token belongs to project {}, and the id of a project does not change",
-                    other.project.id
-                );
-                self.findings.problem(place, path, message);
-                return None;
+            (None, Some(other)) if id.is_some() => Some(format!(
+                "the token belongs to project {}, and the id of a project does not change",
+                other.project.id
+            )),
+            (None, None) if token.is_none() && id.is_some() => {
+                Some("no project with this id is stored, and a new one needs a `token`".to_owned())
             }
-            (old, other) => old.or(other),
+            _ => None,
         };
-        if old.is_none() && token.is_none() {
-            let message = "no project with this id is stored, and a new one needs a `token`";
+        if let Some(message) = message {
             self.findings.problem(place, path, message);
-            return None;
         }
+        // A problem forbids every write, but what stands under the project is still looked at.
+        let old = by_id.or(by_token);
         let id = match (old, id) {
             (Some(old), _) => Some(old.project.id),
             (None, Some(id)) => Some(id.value),
