@@ -24,7 +24,7 @@ impl Budget {
     pub fn for_cpus(cpus: usize) -> Self {
         let cpus = cpus.max(1);
         Self {
-            http_workers: (cpus / 2).min(2 + cpus * 5 / 16).max(2),
+            http_workers: if cpus == 1 { 1 } else { 2 + (cpus - 2) / 3 },
             small_evaluators: (cpus / 8).max(1),
             large_evaluators: (cpus / 16).max(1),
             rayon: (cpus * 7 / 16).max(1),
@@ -54,8 +54,8 @@ mod tests {
                 b.database,
             )
         };
-        assert_eq!(row(0), (2, 1, 1, 1, 1));
-        assert_eq!(row(1), (2, 1, 1, 1, 1));
+        assert_eq!(row(0), (1, 1, 1, 1, 1));
+        assert_eq!(row(1), (1, 1, 1, 1, 1));
         assert_eq!(row(2), (2, 1, 1, 1, 1));
         assert_eq!(row(8), (4, 1, 1, 3, 1));
         assert_eq!(row(32), (12, 4, 2, 14, 2));

@@ -23,13 +23,13 @@ impl Desk {
     }
 
     /// Runs a command with this desk's database: exit code, output, errors.
-    async fn run(&self, arguments: &[&str]) -> (u8, String, String) {
+    fn run(&self, arguments: &[&str]) -> (u8, String, String) {
         let url = format!("sqlite://{}", self.directory.path().join("b.db").display());
         let line = ["burgee"].iter().chain(arguments).copied();
         let line = line.chain(["--database-url", &url]);
         let command = Cli::try_parse_from(line).unwrap().command;
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = run(command, &mut out, &mut err).await;
+        let code = run(command, &mut out, &mut err);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (code, text(out), text(err))
     }
@@ -42,11 +42,11 @@ const FILE: &str = "projects:
   - { id: 1, key: a, filters: { groups: [{}] } }
 ";
 
-#[tokio::test]
-async fn apply_prints_lines_and_a_total() {
+#[test]
+fn apply_prints_lines_and_a_total() {
     let desk = Desk::new();
     let file = desk.file("f.yaml", FILE);
-    let (code, out, err) = desk.run(&["apply", "-f", &file, "--dry-run"]).await;
+    let (code, out, err) = desk.run(&["apply", "-f", &file, "--dry-run"]);
     assert_eq!(code, 0, "{err}");
     assert_eq!(
         out,
@@ -58,26 +58,26 @@ async fn apply_prints_lines_and_a_total() {
             "warning: {file}:5:5: projects[0].flags[0]: the flag `a` has no `active`, which means false\n"
         )
     );
-    let (_, out, _) = desk.run(&["apply", "-f", &file]).await;
+    let (_, out, _) = desk.run(&["apply", "-f", &file]);
     assert!(
         out.ends_with("2 created, 0 changed, 0 unchanged, 0 removed\n"),
         "{out}"
     );
-    let (_, out, _) = desk.run(&["apply", "-f", &file]).await;
+    let (_, out, _) = desk.run(&["apply", "-f", &file]);
     assert_eq!(
         out,
         "unchanged project 1 Project 1\nunchanged flag a (project 1)\n0 created, 0 changed, 2 unchanged, 0 removed\n"
     );
     let less = desk.file("less.yaml", "projects: [{ id: 1 }]");
-    let (_, out, _) = desk.run(&["apply", "--prune", "-f", &less]).await;
+    let (_, out, _) = desk.run(&["apply", "--prune", "-f", &less]);
     assert_eq!(
         out,
         "unchanged project 1 Project 1\nremoved   flag a (project 1)\n0 created, 0 changed, 1 unchanged, 1 removed\n"
     );
 }
 
-#[tokio::test]
-async fn a_bad_file_exits_with_2_and_every_problem() {
+#[test]
+fn a_bad_file_exits_with_2_and_every_problem() {
     let desk = Desk::new();
     let file = desk.file(
         "f.yaml",
@@ -87,7 +87,7 @@ async fn a_bad_file_exits_with_2_and_every_problem() {
         ),
     );
     for command in ["apply", "check"] {
-        let (code, out, err) = desk.run(&[command, "-f", &file]).await;
+        let (code, out, err) = desk.run(&[command, "-f", &file]);
         // The check against a database needs one that is migrated; `apply` did that.
         assert_eq!((code, out.as_str()), (2, ""), "{err}");
         assert_eq!(err.lines().count(), 3, "{err}");
@@ -96,76 +96,72 @@ async fn a_bad_file_exits_with_2_and_every_problem() {
         ));
         assert!(err.contains("unknown operator"));
     }
-    let (code, _, err) = desk.run(&["apply", "-f", "/nowhere/f.yaml"]).await;
+    let (code, _, err) = desk.run(&["apply", "-f", "/nowhere/f.yaml"]);
     assert_eq!(code, 2);
     assert!(err.starts_with("/nowhere/f.yaml cannot be read: "), "{err}");
 }
 
-#[tokio::test]
-async fn check_without_a_database() {
+#[test]
+fn check_without_a_database() {
     let desk = Desk::new();
     let file = desk.file("f.yaml", FILE);
     let command = Cli::try_parse_from(["burgee", "check", "-f", &file])
         .unwrap()
         .command;
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    assert_eq!(run(command, &mut out, &mut err).await, 0);
+    assert_eq!(run(command, &mut out, &mut err), 0);
     assert_eq!(String::from_utf8(out).unwrap(), format!("{file} is fine\n"));
     assert!(String::from_utf8(err).unwrap().starts_with("warning: "));
 }
 
-#[tokio::test]
-async fn migrations_come_first() {
+#[test]
+fn migrations_come_first() {
     let desk = Desk::new();
-    let (code, out, _) = desk.run(&["migrate", "--status"]).await;
+    let (code, out, _) = desk.run(&["migrate", "--status"]);
     assert_eq!(code, 1);
     assert!(
         out.lines().all(|l| l.starts_with("pending ")) && !out.is_empty(),
         "{out}"
     );
-    let (code, _, err) = desk.run(&["export"]).await;
+    let (code, _, err) = desk.run(&["export"]);
     assert_eq!(code, 1);
     assert_eq!(
         err,
         "the database has pending migrations; run `burgee migrate` first\n"
     );
-    let (code, ran, _) = desk.run(&["migrate"]).await;
+    let (code, ran, _) = desk.run(&["migrate"]);
     assert_eq!(code, 0);
     assert!(ran.lines().all(|l| l.starts_with("ran     ")), "{ran}");
-    let (code, status, _) = desk.run(&["migrate", "--status"]).await;
+    let (code, status, _) = desk.run(&["migrate", "--status"]);
     assert_eq!((code, status), (0, ran));
-    let (code, out, _) = desk.run(&["migrate"]).await;
+    let (code, out, _) = desk.run(&["migrate"]);
     assert_eq!(
         (code, out.as_str()),
         (0, "nothing to do, all migrations have run\n")
     );
-    let (code, out, _) = desk.run(&["export"]).await;
+    let (code, out, _) = desk.run(&["export"]);
     assert_eq!((code, out.as_str()), (0, "projects: []\n"));
 }
 
-#[tokio::test]
-async fn tokens_are_shown_once_and_stored_as_fingerprints() {
+#[test]
+fn tokens_are_shown_once_and_stored_as_fingerprints() {
     let desk = Desk::new();
     let file = desk.file("f.yaml", FILE);
-    desk.run(&["apply", "-f", &file]).await;
-    let (code, out, err) = desk
-        .run(&["token", "new", "--project", "1", "--kind", "secret"])
-        .await;
+    desk.run(&["apply", "-f", &file]);
+    let (code, out, err) = desk.run(&["token", "new", "--project", "1", "--kind", "secret"]);
     assert_eq!(code, 0, "{err}");
     let secret = out.trim_end().to_owned();
     assert!(secret.starts_with("phs_"));
-    let (code, out, err) = desk
-        .run(&[
-            "token",
-            "new",
-            "--project",
-            "1",
-            "--kind",
-            "personal",
-            "--scopes",
-            "feature_flag:write,cohort:read",
-        ])
-        .await;
+    let (code, out, err) = desk.run(&[
+        "token",
+        "new",
+        "--project",
+        "1",
+        "--kind",
+        "personal",
+        "--scopes",
+        "feature_flag:write,cohort:read",
+    ]);
     assert_eq!(code, 0);
     assert!(
         err.contains("`key-1`") && err.contains("[\"feature_flag:write\",\"cohort:read\"]"),
@@ -173,15 +169,13 @@ async fn tokens_are_shown_once_and_stored_as_fingerprints() {
     );
     let personal = out.trim_end().to_owned();
     assert!(personal.starts_with("phx_"));
-    let (_, out, _) = desk.run(&["export"]).await;
+    let (_, out, _) = desk.run(&["export"]);
     assert!(!out.contains(&secret) && !out.contains(&personal));
     for key in [&secret, &personal] {
         let print = burgee_schema::store::fingerprint(key);
         assert!(out.contains(&print), "{out}");
     }
-    let (_, _, err) = desk
-        .run(&["token", "new", "--project", "1", "--kind", "personal"])
-        .await;
+    let (_, _, err) = desk.run(&["token", "new", "--project", "1", "--kind", "personal"]);
     assert!(
         err.contains("`key-2`") && err.contains("[\"feature_flag:read\"]"),
         "{err}"
@@ -192,7 +186,7 @@ async fn tokens_are_shown_once_and_stored_as_fingerprints() {
         &["--project", "1", "--kind", "personal", "--label", "key-1"],
     ] {
         let line: Vec<_> = ["token", "new"].iter().chain(arguments).copied().collect();
-        let (code, out, err) = desk.run(&line).await;
+        let (code, out, err) = desk.run(&line);
         assert_eq!((code, out.as_str()), (1, ""), "{err}");
     }
 }

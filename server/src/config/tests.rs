@@ -60,10 +60,10 @@ fn switches_and_values() {
             c.log.filter == "warn,burgee=debug"
         }),
         (&["--cpus", "32"], |c| {
-            c.budget == Budget::of(32) && c.pool.threads == 2
+            c.budget == burgee_actors::Budget::for_cpus(32) && c.pool.threads == 2
         }),
         (&["--cpus", "2", "--evaluators", "3"], |c| {
-            c.budget.evaluators == 3 && c.budget.http_workers == 2
+            c.budget.small_evaluators == 3 && c.budget.http_workers == 2
         }),
     ] {
         assert!(test(&serve(arguments).unwrap()), "{arguments:?}");
@@ -143,27 +143,6 @@ fn every_option_has_its_variable_and_its_doc() {
                 assert!(argument.get_help().is_some(), "{name}");
             }
         }
-    }
-}
-
-#[test]
-fn budgets() {
-    for (cpus, expected) in [
-        (0, [1, 1, 1, 1, 1]),
-        (1, [1, 1, 1, 1, 1]),
-        (2, [2, 1, 1, 1, 1]),
-        (8, [4, 1, 1, 3, 1]),
-        (32, [12, 4, 2, 14, 2]),
-    ] {
-        let b = Budget::of(cpus);
-        let found = [
-            b.http_workers,
-            b.evaluators,
-            b.large_evaluators,
-            b.cpu_threads,
-            b.database_threads,
-        ];
-        assert_eq!(found, expected, "{cpus} CPUs");
     }
 }
 
