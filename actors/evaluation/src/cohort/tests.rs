@@ -210,6 +210,13 @@ fn cohorts_see_the_overrides_of_the_request() {
 }
 
 #[test]
+fn cohorts_take_properties_as_complete_also_when_the_store_was_not_read() {
+    let absent = json!({"key": "tier", "type": "person", "operator": "is_not", "value": "x"});
+    let world = world([tree(5, "AND", json!([absent]))]).state_not_read();
+    assert_eq!(world.answer(), MEMBER);
+}
+
+#[test]
 fn unreadable_trees_fail_the_flag() {
     let properties = |properties: Value| json!({"id": 5, "filters": {"properties": properties}});
     let cases = [
@@ -330,6 +337,11 @@ fn legacy_groups_are_an_or_of_entries() {
         ),
         (
             json!([{"properties": {"type": "OR", "values": [other(99, "in", false), {"type": "X", "values": []}]}}]),
+            OTHER,
+        ),
+        (
+            // a reference to itself would be a circle, but an unreadable entry refers to nothing
+            json!([{"properties": {"type": "OR", "values": [other(5, "in", false), {"type": "X", "values": []}]}}]),
             OTHER,
         ),
         (

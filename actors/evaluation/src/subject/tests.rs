@@ -377,6 +377,18 @@ fn without_a_key_a_group_filter_sees_what_the_table_says() {
 }
 
 #[test]
+fn a_group_without_a_key_is_complete_also_when_the_store_was_not_read() {
+    let world = |groups: Value| {
+        World::of(group_filter(json!(null), json!(0), "plan", "is_not"))
+            .groups(groups)
+            .state_not_read()
+            .answer()
+    };
+    assert_eq!(world(json!({"company": null})), "true condition_match 0");
+    assert_eq!(world(json!({"company": "c"})), "false no_condition_match 0");
+}
+
+#[test]
 fn the_index_of_a_filter_goes_before_that_of_its_condition() {
     let world = |index: Value| {
         World::of(group_filter(json!(0), index, "plan", "exact"))
