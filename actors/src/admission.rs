@@ -74,7 +74,7 @@ impl Admission {
         };
         let (reply, answer) = oneshot::channel();
         lane.post(Evaluate {
-            work,
+            work: Box::new(work),
             deadline,
             posted_at: started_at,
             reply,

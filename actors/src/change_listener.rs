@@ -5,7 +5,7 @@ use crate::mailbox::{Mailbox, Refused};
 use crate::metrics::Metrics;
 use burgee_evaluation::ProjectId;
 use burgee_schema::models::{ChangeKind, ChangeRow};
-use burgee_schema::{Store, StoreError};
+use burgee_schema::{Store, StoreError, chain};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,10 +31,7 @@ impl ChangeListener {
             match self.load_everything().await {
                 Ok(sequence) => break sequence,
                 Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the first load failed; trying again"
-                    );
+                    tracing::warn!(error = chain(&error), "the first load failed; trying again");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
@@ -50,7 +47,7 @@ impl ChangeListener {
                 }
                 // The feed pauses by itself. What is published keeps serving.
                 Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = chain(&error),
                     "changes cannot be followed; serving the last known definitions"
                 ),
             }

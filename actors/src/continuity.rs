@@ -52,13 +52,14 @@ mod tests {
         let sticky = ["a".into(), "b".into()];
         let both: &[_] = &[("a", "x"), ("b", "x")];
         let one: &[_] = &[("a", "x")];
+        let none: &[_] = &[];
         for (distinct, anonymous, expected) in [
             (None, None, false),
             (Some(both), None, false),
             (Some(one), None, true),
             (Some(both), Some(both), false),
             (Some(both), Some(one), true),
-            (Some(&[] as &[_]), Some(both), true),
+            (Some(none), Some(both), true),
         ] {
             assert_eq!(
                 must_write(&found(distinct, anonymous), &sticky),

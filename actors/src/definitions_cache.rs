@@ -14,7 +14,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Supervi
 use arc_swap::ArcSwap;
 use burgee_evaluation::{Definitions, ProjectId};
 use burgee_schema::models::DefinitionRows;
-use burgee_schema::{Store, StoreError};
+use burgee_schema::{Store, StoreError, chain};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,11 +33,14 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Token → snapshot, as readers see it.
 pub(crate) type Published = ArcSwap<HashMap<Box<str>, Arc<ProjectSnapshot>>>;
 
+/// The project of a token, or that there is none.
+pub(crate) type FoundProject = Result<Option<Arc<ProjectSnapshot>>, ProjectError>;
+
 /// Asks for a project that is not published.
 #[derive(Debug)]
 pub(crate) struct FindProject {
     pub(crate) token: Box<str>,
-    pub(crate) reply: oneshot::Sender<Result<Option<Arc<ProjectSnapshot>>, ProjectError>>,
+    pub(crate) reply: oneshot::Sender<FoundProject>,
 }
 
 /// Tells that projects changed.
@@ -57,8 +60,7 @@ pub(crate) struct DefinitionsCache {
     capacity: usize,
     published: Arc<Published>,
     projects: HashMap<ProjectId, Cached>,
-    finding:
-        HashMap<Box<str>, Vec<oneshot::Sender<Result<Option<Arc<ProjectSnapshot>>, ProjectError>>>>,
+    finding: HashMap<Box<str>, Vec<oneshot::Sender<FoundProject>>>,
     waiters: usize,
     refreshing: HashSet<ProjectId>,
     again: HashSet<ProjectId>,
@@ -307,10 +309,7 @@ impl Loader {
             Ok(_) => drop(self.metrics.definition_loads.inc()),
             Err(error) => {
                 self.metrics.definition_loads_failed.inc();
-                tracing::warn!(
-                    error = error as &dyn std::error::Error,
-                    "definitions could not be loaded"
-                );
+                tracing::warn!(error = chain(error), "definitions could not be loaded");
             }
         }
         result

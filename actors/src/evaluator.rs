@@ -40,7 +40,8 @@ pub(crate) struct Work {
 /// Asks an evaluator for an answer.
 #[derive(Debug)]
 pub(crate) struct Evaluate {
-    pub(crate) work: Work,
+    /// Boxed, so that passing the message on copies little.
+    pub(crate) work: Box<Work>,
     pub(crate) deadline: Instant,
     pub(crate) posted_at: Instant,
     pub(crate) reply: oneshot::Sender<Evaluations>,

@@ -5,8 +5,8 @@
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture};
-use burgee_schema::Store;
 use burgee_schema::models::HashKeyWrite;
+use burgee_schema::{Store, chain};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -128,12 +128,16 @@ async fn store_all(
     drop(permit);
     if let Err(error) = &result {
         tracing::warn!(
-            error = error as &dyn std::error::Error,
+            error = chain(error),
             writes = writes.len(),
             "hash keys could not be stored; sticky flags are answered as failed"
         );
     }
     for reply in replies {
-        let _ = reply.send(result.as_ref().map(|()| ()).map_err(|_| NotWritten));
+        let _ = reply.send(if result.is_ok() {
+            Ok(())
+        } else {
+            Err(NotWritten)
+        });
     }
 }

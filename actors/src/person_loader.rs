@@ -8,8 +8,8 @@ use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture};
 use burgee_evaluation::outcome::FailureCode;
-use burgee_schema::Store;
 use burgee_schema::models::{Found, Lookup};
+use burgee_schema::{Store, chain};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -162,7 +162,7 @@ async fn answer(
             let code = failure_code(&error);
             metrics.count_failed_lookups(code, replies.len());
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = chain(&error),
                 lookups = replies.len(),
                 "look-ups failed; the flags that need them are answered as failed"
             );

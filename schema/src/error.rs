@@ -49,8 +49,8 @@ impl From<DieselError> for StoreError {
     }
 }
 
-/// Writes an error and its causes on one line, for where only a text can be kept.
-pub(crate) fn chain(error: &dyn Error) -> String {
+/// Writes an error and its causes on one line, for logs and where only a text can be kept.
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

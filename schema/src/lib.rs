@@ -25,7 +25,7 @@ mod runtime;
 mod tables;
 
 pub use change_feed::ChangeFeed;
-pub use error::StoreError;
+pub use error::{StoreError, chain};
 pub use pool::PoolConfig;
 pub use store::Store;
 pub use write::WriteTransaction;

@@ -12,8 +12,7 @@ pub mod token;
 
 use crate::config::{Command, ConfigError, DatabaseUrl};
 use crate::project_file::{ApplyError, ExportError, MAX_BYTES};
-use burgee_schema::{Store, StoreError};
-use std::error::Error;
+use burgee_schema::{Store, StoreError, chain};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -65,13 +64,7 @@ impl CliError {
 
     /// Writes the error with its causes.
     pub fn explain(&self, err: &mut impl Write) -> io::Result<()> {
-        write!(err, "{self}")?;
-        let mut source = self.source();
-        while let Some(cause) = source {
-            write!(err, ": {cause}")?;
-            source = cause.source();
-        }
-        writeln!(err)
+        writeln!(err, "{}", chain(self))
     }
 }
 

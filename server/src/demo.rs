@@ -45,7 +45,9 @@ fn request(address: SocketAddr) -> String {
 async fn answer(system: &System) -> Result<Vec<u8>, Box<dyn Error>> {
     let deadline = Instant::now() + PATIENCE;
     let query = FlagsQuery::parse(QUERY);
-    let mut asked = FlagsRequest::parse(BODY).map_err(|_| "the demo request cannot be read")?;
+    let Ok(mut asked) = FlagsRequest::parse(BODY) else {
+        return Err("the demo request cannot be read".into());
+    };
     let distinct_id = asked.distinct_id.take().ok_or("the demo names nobody")?;
     let project = system
         .project(TOKEN, deadline)

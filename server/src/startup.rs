@@ -11,7 +11,7 @@ use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
 use burgee_actors::{Budget, Config, Metrics, System};
 use burgee_evaluation::ProjectId;
-use burgee_schema::{Store, StoreError};
+use burgee_schema::{Store, StoreError, chain};
 use chrono::Utc;
 use prometheus_client::registry::Registry;
 use std::io::{self, IsTerminal, Write};
@@ -84,7 +84,7 @@ async fn prepare(store: &Store, config: &ServeConfig) -> Result<(), StartupError
                 error @ (StoreError::Unavailable(_) | StoreError::PoolExhausted),
             )) if Instant::now() < give_up => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = chain(&error),
                     database = %config.database_url,
                     "waiting for the database"
                 );
@@ -231,10 +231,7 @@ async fn show_demo(started: &Started, out: &mut impl Write) {
         Ok(text) => {
             let _ = writeln!(out, "{text}");
         }
-        Err(error) => tracing::warn!(
-            error = &*error as &dyn std::error::Error,
-            "no demo request can be shown"
-        ),
+        Err(error) => tracing::warn!(error = chain(&*error), "no demo request can be shown"),
     }
 }
 
@@ -252,7 +249,7 @@ async fn watch(path: std::path::PathBuf, store: Store, system: System, lenient: 
         match reapply(&path, &store, &system, lenient).await {
             Ok(()) => {}
             Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
+                error = chain(&error),
                 file = %path.display(),
                 "the changed project file is not applied; what was there before keeps serving"
             ),

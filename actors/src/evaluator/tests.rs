@@ -61,7 +61,7 @@ fn post(
     let now = Instant::now();
     evaluator
         .post(Evaluate {
-            work,
+            work: Box::new(work),
             deadline: now + deadline,
             posted_at: now,
             reply,

@@ -4,7 +4,7 @@ use super::{BAD_INPUT, CliError, FAILED};
 use crate::config::ServeOptions;
 use crate::startup::{self, StartupError};
 use crate::telemetry;
-use std::error::Error;
+use burgee_schema::chain;
 use std::io::Write;
 
 /// Runs the server, and returns the exit code.
@@ -21,7 +21,7 @@ pub fn run(options: &ServeOptions, out: &mut impl Write, err: &mut impl Write) -
         Ok(()) => 0,
         Err(StartupError::Command(error)) => explain(&error, err),
         Err(error) => {
-            tracing::error!(error = &error as &dyn Error, "the server cannot run");
+            tracing::error!(error = chain(&error), "the server cannot run");
             FAILED
         }
     }
