@@ -40,8 +40,9 @@ fn defaults() {
 
 #[test]
 fn switches_and_values() {
-    for (arguments, test) in [
-        (&["--demo"][..], (|c| c.demo) as fn(&ServeConfig) -> bool),
+    type Test = fn(&ServeConfig) -> bool;
+    let cases: [(&[&str], Test); 12] = [
+        (&["--demo"], |c| c.demo),
         (&["--demo=yes"], |c| c.demo),
         (&["--demo=false"], |c| !c.demo),
         (&["--no-migrate"], |c| !c.migrate),
@@ -65,7 +66,8 @@ fn switches_and_values() {
         (&["--cpus", "2", "--evaluators", "3"], |c| {
             c.budget.evaluators == 3 && c.budget.http_workers == 2
         }),
-    ] {
+    ];
+    for (arguments, test) in cases {
         assert!(test(&serve(arguments).unwrap()), "{arguments:?}");
     }
 }
