@@ -84,10 +84,10 @@ fn all_bad_settings_are_told_together() {
         "--base-path",
         "ph",
         "--pool-size",
-        "0",
+        "5",
         "--pool-min-idle",
         "20",
-        "--query-timeout-ms=-1",
+        "--request-timeout-ms=-1",
         "--body-limit-bytes",
         "99999999",
         "--overload-status",
@@ -113,9 +113,8 @@ fn all_bad_settings_are_told_together() {
             "--database-url (BURGEE_DATABASE_URL)",
             "--demo (BURGEE_DEMO)",
             "--base-path (BURGEE_BASE_PATH)",
-            "--pool-size (BURGEE_POOL_SIZE)",
-            "--query-timeout-ms (BURGEE_QUERY_TIMEOUT_MS)",
             "--pool-min-idle (BURGEE_POOL_MIN_IDLE)",
+            "--request-timeout-ms (BURGEE_REQUEST_TIMEOUT_MS)",
             "--overload-status (BURGEE_OVERLOAD_STATUS)",
             "--log-level (BURGEE_LOG_LEVEL)",
             "--log-format (BURGEE_LOG_FORMAT)",
@@ -124,6 +123,12 @@ fn all_bad_settings_are_told_together() {
         ]
     );
     assert!(!error.to_string().contains("secret"));
+}
+
+#[test]
+fn a_bad_setting_brings_no_second_fault() {
+    let error = serve(&["--pool-size", "many"]).unwrap_err();
+    assert_eq!(error.0.len(), 1, "{error}");
 }
 
 #[test]
