@@ -127,6 +127,8 @@ pub struct Definitions {
     pub(crate) graph: Graph,
     /// The order in which they can be evaluated; those in a cycle, or behind one, have no place in it.
     pub(crate) order: Order,
+    /// Whether any flag depends on another, so that values have to be kept while a request is evaluated.
+    pub(crate) has_dependencies: bool,
     /// The selections of requests that name neither keys nor contexts.
     pub(crate) standard: Standard,
     places: HashMap<Box<str>, usize>,
@@ -162,6 +164,7 @@ impl Definitions {
                 .map(|flag| flag.key.clone())
                 .collect(),
             flags: flags.into_iter().map(Arc::new).collect(),
+            has_dependencies: order.stages.iter().any(|&stage| stage != Some(0)),
             graph,
             order,
             standard,

@@ -23,6 +23,8 @@ pub mod outcome;
 pub mod property;
 pub mod selection;
 pub mod subject;
+#[cfg(test)]
+mod testing;
 mod text;
 
 pub use cohort::CohortSet;

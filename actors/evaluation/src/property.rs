@@ -3,7 +3,7 @@
 //! [`Test`] is the compiled right-hand side of a filter: operator and filter value, prepared once. It knows neither where
 //! the property comes from nor its name; `definition` and `cohort` keep that.
 //!
-//! A file a family: [`operator`] names them all; `equality`, `text`, `regex`, `number`, `semver` and `date` hold what is
+//! A file a family: `operator` names them all; `equality`, `text`, `regex`, `number`, `semver` and `date` hold what is
 //! prepared from the filter value and how it meets a property; `comparison` is the order they share.
 
 mod comparison;

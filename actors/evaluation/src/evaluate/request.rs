@@ -128,9 +128,14 @@ impl<'a> Request<'a> {
 }
 
 impl Values {
-    /// No value is known yet: everything is off.
+    /// No value is known yet: everything is off. Nothing is kept if nobody will ask.
     pub(super) fn new(definitions: &Definitions) -> Self {
-        Self(vec![Known::Value(FlagValue::Off); definitions.flags.len()])
+        let askable = if definitions.has_dependencies {
+            definitions.flags.len()
+        } else {
+            0
+        };
+        Self(vec![Known::Value(FlagValue::Off); askable])
     }
 
     pub(super) fn get(&self, place: usize) -> Known {

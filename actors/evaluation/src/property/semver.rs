@@ -36,6 +36,7 @@ pub(super) fn wildcard(value: &Value) -> Usable<VersionReq> {
     })
 }
 
+/// Builds a requirement and leaves its reading to Cargo's rules, which also know `1.2.*` after a `~` and lists with commas.
 fn range(value: &Value, requirement: impl FnOnce(&str) -> String) -> Usable<VersionReq> {
     VersionReq::parse(&requirement(bare(&text_form(value))))
         .map_err(|error| Fault::new(format!("needs a range of semantic versions: {error}")))
