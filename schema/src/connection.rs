@@ -9,7 +9,7 @@ use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -230,11 +230,18 @@ impl Deadline<'_> {
         self,
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Result<T> {
+        let began = Instant::now();
         self.state.busy = true;
-        match tokio::time::timeout(self.limit + self.limit / 4, statement).await {
+        match tokio::time::timeout(self.limit * 3 / 2, statement).await {
             Ok(answer) => {
                 self.state.busy = false;
-                answer.map_err(StoreError::from)
+                answer.map_err(|error| match StoreError::from(error) {
+                    // The driver hides the error's code, and its text may be in any language.
+                    StoreError::Query(_) if began.elapsed() >= self.limit => {
+                        StoreError::StatementTimeout
+                    }
+                    other => other,
+                })
             }
             Err(_) => Err(StoreError::StatementTimeout),
         }

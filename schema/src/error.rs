@@ -24,8 +24,8 @@ pub enum StoreError {
 }
 
 impl From<DieselError> for StoreError {
-    /// Sorts by message where the driver keeps the error code to itself. Both texts are of the database's own, in its
-    /// default language; with another one a timeout is still an error, only a less exact one.
+    /// Sorts by message where the driver keeps the error code to itself. The texts are the databases' own, in English; on
+    /// a server that speaks another language some errors are sorted less exactly.
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(
@@ -46,6 +46,22 @@ impl From<DieselError> for StoreError {
             }
             _ => Self::Query(Box::new(error)),
         }
+    }
+}
+
+impl StoreError {
+    /// Whether a row referred to one that is not there, or not any more.
+    pub(crate) fn is_dangling(&self) -> bool {
+        let Self::Query(source) = self else {
+            return false;
+        };
+        matches!(
+            source.downcast_ref::<DieselError>(),
+            Some(DieselError::DatabaseError(
+                DatabaseErrorKind::ForeignKeyViolation,
+                _
+            ))
+        )
     }
 }
 

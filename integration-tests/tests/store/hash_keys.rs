@@ -194,3 +194,32 @@ async fn concurrent_writers_of_the_same_rows_all_succeed(database: TestDatabase)
     assert_eq!(stored(&store, 1, "user").await.unwrap().len(), 40);
     assert_eq!(stored(&store, 1, "anon").await.unwrap().len(), 40);
 }
+
+#[tokio::test]
+async fn a_person_deleted_meanwhile_does_not_cost_the_others_theirs() {
+    let database = TestDatabase::postgres().unwrap();
+    let store = two_people(&database).await;
+    let mut deletion = store.begin_write().await.unwrap();
+    let user = deletion
+        .persons_of(1, &["user".to_owned()])
+        .await
+        .unwrap()
+        .remove(0);
+    deletion.delete_person(1, user.person.id).await.unwrap();
+    let writing = tokio::spawn({
+        let store = store.clone();
+        async move { store.write_hash_keys(&[wish("user", "anon", &["f"])]).await }
+    });
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    soon(async {
+        while database.query(waiting).unwrap() == "0" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    deletion.commit().await.unwrap();
+    soon(writing).await.unwrap().unwrap();
+    assert_eq!(stored(&store, 1, "user").await, None);
+    assert_eq!(stored(&store, 1, "anon").await, pairs(&[("f", "anon")]));
+}

@@ -2,8 +2,8 @@
 
 use crate::fixture::*;
 use burgee_integration_tests::postgres::TestDatabase;
-use burgee_schema::Store;
 use burgee_schema::models::*;
+use burgee_schema::{PoolConfig, Store};
 
 on_both!(
     nothing_is_asked_for_nothing,
@@ -162,11 +162,8 @@ async fn what_is_wanted_is_found_and_nothing_else(database: TestDatabase) {
         ),
     ];
     for (lookup, found) in &cases {
-        assert_eq!(
-            store.look_up(std::slice::from_ref(lookup)).await.unwrap(),
-            [found.clone()],
-            "{lookup:?}"
-        );
+        let answer = store.look_up(std::slice::from_ref(lookup)).await.unwrap();
+        assert_eq!(answer.as_slice(), std::slice::from_ref(found), "{lookup:?}");
     }
     let (lookups, all): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
     assert_eq!(store.look_up(&lookups).await.unwrap(), all);
@@ -246,7 +243,13 @@ async fn unknown_and_impossible_keys_find_nothing(database: TestDatabase) {
 #[tokio::test]
 async fn postgres_prepares_one_statement_for_any_number() {
     let database = TestDatabase::private_postgres().unwrap();
-    let (store, ..) = people(&database).await;
+    people(&database).await;
+    // One connection, so that it is the one that prepared.
+    let config = PoolConfig {
+        max_size: 1,
+        ..patient()
+    };
+    let store = Store::open(database.url(), config).await.unwrap();
     let server = database.server().unwrap();
     server
         .query("postgres", "ALTER SYSTEM SET log_statement = 'all'")
@@ -278,7 +281,12 @@ async fn postgres_prepares_one_statement_for_any_number() {
             .collect();
         statements.push(executed);
     }
-    assert_eq!(statements[0].len(), 4, "{statements:?}");
+    assert_eq!(
+        statements[0].len(),
+        4,
+        "{statements:?} {}",
+        server.log().unwrap()
+    );
     // The names of the prepared statements: the same ones each time.
     assert_eq!(statements[0], statements[1]);
     assert_eq!(statements[0], statements[2]);

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 fn config() -> PoolConfig {
     PoolConfig {
-        max_size: 4,
         min_idle: 4,
-        acquire_timeout: Duration::from_millis(500),
-        ..PoolConfig::default()
+        acquire_timeout: Duration::from_secs(5),
+        ..patient()
     }
 }
 
@@ -116,7 +115,13 @@ async fn a_server_that_stands_still_is_given_up() {
     let database = TestDatabase::private_postgres().unwrap();
     let server = database.server().unwrap();
     store_with_project(&database).await;
-    let store = Store::open(database.url(), config()).await.unwrap();
+    let limit = Duration::from_millis(500);
+    let config = PoolConfig {
+        acquire_timeout: limit,
+        query_timeout: limit,
+        ..config()
+    };
+    let store = Store::open(database.url(), config).await.unwrap();
     store.warm_up(PATIENCE).await.unwrap();
     let frozen = server.freeze().unwrap();
     for _ in 0..4 {
@@ -127,7 +132,12 @@ async fn a_server_that_stands_still_is_given_up() {
     let error = store.projects().await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     drop(frozen);
-    failures_until_back(&store).await;
+    soon(async {
+        while store.projects().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -44,8 +44,16 @@ pub(crate) async fn write(connection: &mut Connection, writes: &[HashKeyWrite]) 
     let Some(batch) = batch(writes) else {
         return Ok(false);
     };
+    match write_once(connection, &batch).await {
+        // One of the persons was deleted meanwhile. It is not found any more, and the others get theirs.
+        Err(error) if error.is_dangling() => write_once(connection, &batch).await,
+        outcome => outcome,
+    }
+}
+
+async fn write_once(connection: &mut Connection, batch: &Batch<InsertForOwners>) -> Result<bool> {
     connection.begin(Begin::Write).await?;
-    let outcome = write_inside(connection, &batch).await;
+    let outcome = write_inside(connection, batch).await;
     connection.finish(outcome).await
 }
 

@@ -179,7 +179,9 @@ impl Statement for InsertHashKeys {
     const COLUMNS: &'static [&'static str] = &["project_id", "person_id", "flag_key", "hash_key"];
     const BEFORE: &'static str = "INSERT INTO hash_key_overrides (project_id, person_id, flag_key, hash_key) \
         SELECT k.project_id, k.person_id, k.flag_key, k.hash_key FROM";
-    const AFTER: &'static str = "ORDER BY k.n";
+    // A request may have stored one since the person's old ones were deleted.
+    const AFTER: &'static str = "WHERE true ON CONFLICT (person_id, flag_key) \
+        DO UPDATE SET hash_key = excluded.hash_key";
 }
 
 async fn insert_children<'a>(
