@@ -231,6 +231,12 @@ impl Store {
         WriteTransaction::begin(self.clone()).await
     }
 
+    /// Begins a transaction that only reads: everything is seen as of one moment, and no writer waits for it. Its writing
+    /// methods fail.
+    pub async fn begin_snapshot(&self) -> Result<WriteTransaction> {
+        WriteTransaction::begin_snapshot(self.clone()).await
+    }
+
     /// Looks a secret token up by its fingerprint (see [`fingerprint`]).
     pub async fn secret_token(&self, fingerprint: &str) -> Result<Option<SecretTokenRow>> {
         if !crate::batch::is_storable(fingerprint) {

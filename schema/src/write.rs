@@ -24,14 +24,24 @@ pub struct WriteTransaction {
 
 impl WriteTransaction {
     pub(crate) async fn begin(store: Store) -> Result<Self> {
-        let inner = Arc::clone(&store.inner);
-        let session = store.inner.runtime.run(Session::begin(inner)).await?;
+        let session = Session::begin(Arc::clone(&store.inner));
+        let session = store.inner.runtime.run(session).await?;
+        Ok(Self::with(session, store))
+    }
+
+    pub(crate) async fn begin_snapshot(store: Store) -> Result<Self> {
+        let session = Session::begin_snapshot(Arc::clone(&store.inner));
+        let session = store.inner.runtime.run(session).await?;
+        Ok(Self::with(session, store))
+    }
+
+    fn with(session: Session, store: Store) -> Self {
         let (jobs, queue) = mpsc::channel(1);
         store.inner.runtime.handle().spawn(session.serve(queue));
-        Ok(Self {
+        Self {
             jobs,
             _store: store,
-        })
+        }
     }
 
     /// Makes everything visible at once, and notifies the other replicas.

@@ -82,7 +82,10 @@ pub async fn apply(
 ) -> Result<Report, ApplyError> {
     let mut findings = Findings::default();
     let file = read(text, options, &mut findings)?;
-    let mut transaction = store.begin_write().await?;
+    let mut transaction = match options.dry_run {
+        true => store.begin_snapshot().await?,
+        false => store.begin_write().await?,
+    };
     let stored = store::load(&mut transaction, &file, options.prune).await?;
     let steps = plan::plan(file, &stored, plan_options(options), &mut findings);
     drop(stored);

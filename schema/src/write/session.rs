@@ -54,14 +54,27 @@ impl Session {
         held.begin(Begin::Write).await?;
         held.run_on_postgres(&format!("SELECT pg_advisory_xact_lock({WRITERS_LOCK})"))
             .await?;
-        Ok(Self {
+        Ok(Self::with(held, inner))
+    }
+
+    /// Reads only, on a connection of its own: it may take long, and nobody waits for it.
+    pub(super) async fn begin_snapshot(inner: Arc<Inner>) -> Result<Self> {
+        let limit = inner.config.write_timeout;
+        let connection = Connection::establish(&inner.target, Access::Read, limit).await?;
+        let mut held = Held::Own(connection);
+        held.begin(Begin::Snapshot).await?;
+        Ok(Self::with(held, inner))
+    }
+
+    fn with(held: Held, inner: Arc<Inner>) -> Self {
+        Self {
             held,
             inner,
             changes: Vec::new(),
             known: HashSet::new(),
             failed: false,
             over: false,
-        })
+        }
     }
 
     /// Does jobs until there are no more, which is the end of the transaction in any case.

@@ -36,7 +36,7 @@ pub enum Command {
     ///
     /// Objects are matched by what names them: projects by id or token, flags by key, cohorts by id or name, persons by any
     /// of their distinct ids, groups by type and key. Everything happens in one transaction, or nothing does. Prints a line
-    /// for each object and a total. Exits with 2 and every problem when the file is bad, with 1 when the database fails.
+    /// for each object and a total. Versions of flags are counted by the database; those in a file are ignored. Exits with 2 and every problem when the file is bad, with 1 when the database fails.
     #[command(after_help = "Examples:
   burgee apply -f flags.yaml --dry-run
   burgee apply -f flags.yaml --prune --database-url postgres://burgee:secret@db/burgee

@@ -28,6 +28,11 @@ impl Faults {
             .push(format!("--{option} (BURGEE_{variable}): {message}"));
     }
 
+    /// Returns how many there are, so that a rule between two settings is asked only of good ones.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn finish<T>(self, value: T) -> Result<T, ConfigError> {
         if self.0.is_empty() {
             Ok(value)

@@ -449,6 +449,7 @@ impl ServeOptions {
     }
 
     fn pool(&self, threads: usize, f: &mut Faults) -> PoolConfig {
+        let before = f.count();
         let pool = PoolConfig {
             max_size: f.number("pool-size", &self.pool_size, 1..=10_000),
             min_idle: f.number("pool-min-idle", &self.pool_min_idle, 0..=10_000),
@@ -459,7 +460,7 @@ impl ServeOptions {
             max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
             threads,
         };
-        if pool.min_idle > pool.max_size {
+        if f.count() == before && pool.min_idle > pool.max_size {
             f.add("pool-min-idle", "must not be above --pool-size");
         }
         pool

@@ -40,8 +40,9 @@ fn defaults() {
 
 #[test]
 fn switches_and_values() {
-    for (arguments, test) in [
-        (&["--demo"][..], (|c| c.demo) as fn(&ServeConfig) -> bool),
+    type Test = fn(&ServeConfig) -> bool;
+    let cases: [(&[&str], Test); 12] = [
+        (&["--demo"], |c| c.demo),
         (&["--demo=yes"], |c| c.demo),
         (&["--demo=false"], |c| !c.demo),
         (&["--no-migrate"], |c| !c.migrate),
@@ -65,7 +66,8 @@ fn switches_and_values() {
         (&["--cpus", "2", "--evaluators", "3"], |c| {
             c.budget.small_evaluators == 3 && c.budget.http_workers == 2
         }),
-    ] {
+    ];
+    for (arguments, test) in cases {
         assert!(test(&serve(arguments).unwrap()), "{arguments:?}");
     }
 }
@@ -82,10 +84,10 @@ fn all_bad_settings_are_told_together() {
         "--base-path",
         "ph",
         "--pool-size",
-        "0",
+        "5",
         "--pool-min-idle",
         "20",
-        "--query-timeout-ms=-1",
+        "--request-timeout-ms=-1",
         "--body-limit-bytes",
         "99999999",
         "--overload-status",
@@ -111,9 +113,8 @@ fn all_bad_settings_are_told_together() {
             "--database-url (BURGEE_DATABASE_URL)",
             "--demo (BURGEE_DEMO)",
             "--base-path (BURGEE_BASE_PATH)",
-            "--pool-size (BURGEE_POOL_SIZE)",
-            "--query-timeout-ms (BURGEE_QUERY_TIMEOUT_MS)",
             "--pool-min-idle (BURGEE_POOL_MIN_IDLE)",
+            "--request-timeout-ms (BURGEE_REQUEST_TIMEOUT_MS)",
             "--overload-status (BURGEE_OVERLOAD_STATUS)",
             "--log-level (BURGEE_LOG_LEVEL)",
             "--log-format (BURGEE_LOG_FORMAT)",
@@ -122,6 +123,12 @@ fn all_bad_settings_are_told_together() {
         ]
     );
     assert!(!error.to_string().contains("secret"));
+}
+
+#[test]
+fn a_bad_setting_brings_no_second_fault() {
+    let error = serve(&["--pool-size", "many"]).unwrap_err();
+    assert_eq!(error.0.len(), 1, "{error}");
 }
 
 #[test]

@@ -41,14 +41,14 @@ type Result<T> = std::result::Result<T, ExportError>;
 
 /// Writes all projects, or one, as a file that [`apply`](super::apply) takes.
 ///
-/// Reads inside one writing transaction that is rolled back, so the file is one moment's truth.
+/// Reads one moment's truth, page by page, and keeps no writer waiting.
 pub async fn export(
     store: &Store,
     project: Option<i64>,
     format: Format,
     out: &mut (impl io::Write + Send),
 ) -> Result<()> {
-    let mut transaction = store.begin_write().await?;
+    let mut transaction = store.begin_snapshot().await?;
     let mut projects = transaction.projects().await?;
     projects.sort_by_key(|p| p.id);
     if let Some(id) = project {

@@ -52,6 +52,11 @@ const COHORT: &[&str] = &[
     "groups",
     "cohort_type",
     "condition_type",
+    BACKFILLS[0],
+    BACKFILLS[1],
+];
+/// When another service last computed the members of a realtime cohort.
+const BACKFILLS: [&str; 2] = [
     "last_backfill_person_properties_at",
     "last_backfill_behavioral_filters_at",
 ];
@@ -343,6 +348,12 @@ fn cohort(
     let fields = &mut fields;
     if let Some(node) = fields.take_some("team_id") {
         let _: Option<i64> = integer(&node, &path.member("team_id"), findings);
+    }
+    for dropped in BACKFILLS {
+        if let Some(node) = fields.take_some(dropped) {
+            let message = "not kept: realtime cohorts are evaluated by their filters";
+            findings.warn(node.place, path.member(dropped), message);
+        }
     }
     let cohort = CohortEntry {
         place: fields.place,

@@ -211,6 +211,25 @@ async fn nothing_at_all() {
 }
 
 #[tokio::test]
+async fn an_export_waits_for_no_writer() {
+    let database = database().await;
+    apply(&database.store, RICH, &options()).await.unwrap();
+    let before = exported(&database.store, Format::Yaml).await;
+    let mut writer = database.store.begin_write().await.unwrap();
+    writer.delete_flag(3, 11).await.unwrap();
+    let meanwhile = exported(&database.store, Format::Yaml).await;
+    let dry = ApplyOptions {
+        dry_run: true,
+        ..options()
+    };
+    apply(&database.store, RICH, &dry).await.unwrap();
+    writer.commit().await.unwrap();
+    let after = exported(&database.store, Format::Yaml).await;
+    assert_eq!(before, meanwhile);
+    assert_ne!(before, after);
+}
+
+#[tokio::test]
 async fn a_bad_file_and_a_dry_run_write_nothing() {
     let database = database().await;
     let bad = RICH.replace("operator: icontains", "operator: contains");
