@@ -1,5 +1,6 @@
 //! What can go wrong with a database, by what the caller can do about it.
 
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use std::error::Error;
 
 /// A failed question to the database.
@@ -8,7 +9,7 @@ pub enum StoreError {
     /// No connection became free within the acquire timeout, or the queue before the pool is full. Not retried.
     #[error("no database connection became free in time")]
     PoolExhausted,
-    /// No connection can be made: the database is away or refuses.
+    /// No connection can be made, or it was lost: the database is away or refuses.
     #[error("the database is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// A statement ran past its timeout.
@@ -20,4 +21,42 @@ pub enum StoreError {
     /// The database URL or the pool's settings are wrong.
     #[error("{0}")]
     Config(String),
+}
+
+impl From<DieselError> for StoreError {
+    /// Sorts by message where the driver keeps the error code to itself. Both texts are of the database's own, in its
+    /// default language; with another one a timeout is still an error, only a less exact one.
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                _,
+            ) => Self::Unavailable(Box::new(error)),
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+                let message = information.message();
+                if message.contains("statement timeout") || message == "database is locked" {
+                    Self::StatementTimeout
+                } else if message.starts_with("terminating connection")
+                    || message.starts_with("the database system is")
+                {
+                    Self::Unavailable(Box::new(error))
+                } else {
+                    Self::Query(Box::new(error))
+                }
+            }
+            _ => Self::Query(Box::new(error)),
+        }
+    }
+}
+
+/// Writes an error and its causes on one line, for where only a text can be kept.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

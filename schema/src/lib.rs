@@ -2,13 +2,27 @@
 //!
 //! Two databases stand behind one set of functions: SQLite (the embedded default) and Postgres (13 to 17).
 //! This crate knows nothing of evaluation: it returns rows, and JSON as the text that was stored.
+//!
+//! [`Store`] is the way in for reading and for the writes of the request path, [`WriteTransaction`] for everything
+//! else that changes, [`ChangeFeed`] for hearing of it. Inside, a question takes a connection from the pool, runs on
+//! the store's own threads, and is written once: `tables` and `models` for plain ones, `batch` and `look_up` for those
+//! that carry many keys. `connection` chooses the database; `pool` bounds the wait.
 
 pub mod change_feed;
 pub mod error;
+pub mod fingerprint;
 pub mod models;
 pub mod pool;
 pub mod store;
 pub mod write;
+
+mod batch;
+mod connection;
+mod database_url;
+mod look_up;
+mod migrate;
+mod runtime;
+mod tables;
 
 pub use change_feed::ChangeFeed;
 pub use error::StoreError;

@@ -1,107 +1,282 @@
 //! `Store`: Postgres or SQLite, chosen once, behind one set of functions.
 
+use crate::connection::{Access, Connection};
+use crate::database_url::Target;
+use crate::migrate::{self, Job};
 use crate::models::*;
-use crate::pool::PoolStatus;
+use crate::models::{change, definitions, hash_key, key, project};
+use crate::pool::{Pool, PoolStatus};
+use crate::runtime::DatabaseRuntime;
 use crate::{ChangeFeed, PoolConfig, StoreError, WriteTransaction};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
+
+pub use crate::fingerprint::fingerprint;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// A database and its pool. Cheap to clone. May be called from any runtime: the work happens on the store's own.
-#[derive(Clone, Debug)]
-pub struct Store {}
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) target: Target,
+    pub(crate) config: PoolConfig,
+    readers: Pool,
+    /// SQLite's one writer. Postgres reads and writes with the same connections.
+    writer: Option<Pool>,
+    /// Counts this process's own commits, so that its feeds hear of them at once.
+    pub(crate) commits: watch::Sender<u64>,
+    /// Last, so that the pools are gone when it stops.
+    pub(crate) runtime: DatabaseRuntime,
+}
+
+impl Inner {
+    pub(crate) fn writer(&self) -> &Pool {
+        self.writer.as_ref().unwrap_or(&self.readers)
+    }
+}
 
 impl Store {
     /// Opens `sqlite://PATH` (created when missing; `sqlite://:memory:` is refused) or `postgres://…`.
     ///
     /// Does not fail when a Postgres is away: the pool keeps trying, and questions answer [`StoreError::Unavailable`].
-    pub async fn open(_url: &str, _config: PoolConfig) -> Result<Self> {
-        todo!()
+    pub async fn open(url: &str, config: PoolConfig) -> Result<Self> {
+        config.check()?;
+        let target = Target::parse(url)?;
+        // SQLite's statements run on blocking threads, one a connection; those that were given up still hold theirs.
+        let connections = usize::try_from(config.max_size).unwrap_or(usize::MAX);
+        let blocking = connections.saturating_mul(4).saturating_add(8);
+        let runtime = DatabaseRuntime::start(config.threads, blocking)?;
+        let writer = match &target {
+            Target::Postgres(_) => None,
+            Target::Sqlite(path) => {
+                // The first connection makes the file and its journal, before any reader looks.
+                let (first, limit) = (target.clone(), config.write_timeout);
+                let made = runtime
+                    .run(async move { Connection::establish(&first, Access::Write, limit).await });
+                made.await.map_err(|error| {
+                    StoreError::Config(format!(
+                        "the SQLite file {} cannot be opened: {}",
+                        path.display(),
+                        crate::error::chain(&error)
+                    ))
+                })?;
+                let one = PoolConfig {
+                    max_size: 1,
+                    min_idle: 1,
+                    ..config.clone()
+                };
+                let _context = runtime.handle().enter();
+                Some(Pool::start(target.clone(), Access::Write, &one))
+            }
+        };
+        let readers = {
+            let _context = runtime.handle().enter();
+            Pool::start(target.clone(), Access::Read, &config)
+        };
+        let (commits, _) = watch::channel(0);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                target,
+                config,
+                readers,
+                writer,
+                commits,
+                runtime,
+            }),
+        })
     }
 
     /// Waits until `min_idle` connections are open and one has answered a question.
-    pub async fn warm_up(&self, _limit: Duration) -> Result<()> {
-        todo!()
+    pub async fn warm_up(&self, limit: Duration) -> Result<()> {
+        let store = self.clone();
+        let warming = async move {
+            let wanted = store.inner.config.min_idle.max(1);
+            loop {
+                let answer = store.ping().await;
+                if answer.is_ok() && store.inner.readers.status().connections >= wanted {
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let last = self.clone();
+        self.inner
+            .runtime
+            .run(async move {
+                match tokio::time::timeout(limit, warming).await {
+                    Ok(warm) => warm,
+                    Err(_) => Err(last.inner.readers.refusal()),
+                }
+            })
+            .await
     }
 
     /// Runs the migrations that have not run; returns their names. Safe to call from several processes at once.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        todo!()
+        self.on_migrations(Job::Run).await.map(|(_, ran)| ran)
     }
 
     /// Lists all migrations in order.
     pub async fn migrations(&self) -> Result<Vec<MigrationStatus>> {
-        todo!()
+        self.on_migrations(Job::List).await.map(|(all, _)| all)
+    }
+
+    /// Undoes all migrations, and with them everything that is stored. For tests of the migrations themselves.
+    #[doc(hidden)]
+    pub async fn revert_migrations(&self) -> Result<()> {
+        self.on_migrations(Job::Revert).await.map(drop)
+    }
+
+    async fn on_migrations(&self, job: Job) -> Result<(Vec<MigrationStatus>, Vec<String>)> {
+        let (target, limit) = (self.inner.target.clone(), self.inner.config.write_timeout);
+        self.inner
+            .runtime
+            .run(async move { migrate::carry_out(&target, limit, job).await })
+            .await
     }
 
     /// Asks the database whether it is there.
     pub async fn ping(&self) -> Result<()> {
-        todo!()
+        self.read(|connection| async move { connection.run("SELECT 1").await }.boxed())
+            .await
     }
 
     /// Returns the pool's state.
     pub fn pool_status(&self) -> PoolStatus {
-        todo!()
+        self.inner.readers.status()
     }
 
     /// Returns the project of a public token.
-    pub async fn project_by_token(&self, _token: &str) -> Result<Option<ProjectRow>> {
-        todo!()
+    pub async fn project_by_token(&self, token: &str) -> Result<Option<ProjectRow>> {
+        if !crate::batch::is_storable(token) {
+            return Ok(None);
+        }
+        let token = token.to_owned();
+        self.read(|connection| async move { project::by_token(connection, &token).await }.boxed())
+            .await
     }
 
     /// Returns all projects, by id.
     pub async fn projects(&self) -> Result<Vec<ProjectRow>> {
-        todo!()
+        self.read(|connection| project::all(connection).boxed())
+            .await
     }
 
     /// Reads everything evaluation needs to know about a project in one snapshot.
-    pub async fn definitions(&self, _project_id: i64) -> Result<Option<DefinitionRows>> {
-        todo!()
+    pub async fn definitions(&self, project_id: i64) -> Result<Option<DefinitionRows>> {
+        self.read(move |connection| definitions::read(connection, project_id).boxed())
+            .await
     }
 
     /// Answers many look-ups with one statement per kind of thing, in the order asked.
-    pub async fn look_up(&self, _lookups: &[Lookup]) -> Result<Vec<Found>> {
-        todo!()
+    pub async fn look_up(&self, lookups: &[Lookup]) -> Result<Vec<Found>> {
+        if lookups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lookups = lookups.to_vec();
+        self.read(|connection| {
+            async move { crate::look_up::look_up(connection, &lookups).await }.boxed()
+        })
+        .await
     }
 
     /// Stores hash keys, all in one transaction.
-    pub async fn write_hash_keys(&self, _writes: &[HashKeyWrite]) -> Result<()> {
-        todo!()
+    pub async fn write_hash_keys(&self, writes: &[HashKeyWrite]) -> Result<()> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let (inner, writes) = (Arc::clone(&self.inner), writes.to_vec());
+        self.inner
+            .runtime
+            .run(async move {
+                let mut connection = inner.writer().acquire(inner.config.acquire_timeout).await?;
+                connection.set_limit(inner.config.query_timeout).await?;
+                if hash_key::write(&mut connection, &writes).await? {
+                    inner
+                        .commits
+                        .send_modify(|count| *count = count.wrapping_add(1));
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Returns the newest sequence, 0 when nothing ever changed.
     pub async fn latest_sequence(&self) -> Result<i64> {
-        todo!()
+        self.read(|connection| change::latest_sequence(connection).boxed())
+            .await
     }
 
     /// Returns at most `limit` changes after `sequence`, in order.
-    pub async fn changes_after(&self, _sequence: i64, _limit: i64) -> Result<Vec<ChangeRow>> {
-        todo!()
+    pub async fn changes_after(&self, sequence: i64, limit: i64) -> Result<Vec<ChangeRow>> {
+        self.read(move |connection| change::after(connection, sequence, limit).boxed())
+            .await
     }
 
     /// Follows the changes after `sequence`: by LISTEN on Postgres, and by polling everywhere.
-    pub fn follow_changes(&self, _sequence: i64, _poll: Duration) -> ChangeFeed {
-        todo!()
+    pub fn follow_changes(&self, sequence: i64, poll: Duration) -> ChangeFeed {
+        ChangeFeed::start(self.clone(), sequence, poll)
     }
 
     /// Begins the one kind of transaction that changes definitions and people. Writers take turns.
     pub async fn begin_write(&self) -> Result<WriteTransaction> {
-        todo!()
+        WriteTransaction::begin(self.clone()).await
     }
 
     /// Looks a secret token up by its fingerprint (see [`fingerprint`]).
-    pub async fn secret_token(&self, _fingerprint: &str) -> Result<Option<SecretTokenRow>> {
-        todo!()
+    pub async fn secret_token(&self, fingerprint: &str) -> Result<Option<SecretTokenRow>> {
+        if !crate::batch::is_storable(fingerprint) {
+            return Ok(None);
+        }
+        let fingerprint = fingerprint.to_owned();
+        self.read(|connection| {
+            async move { key::secret_token(connection, &fingerprint).await }.boxed()
+        })
+        .await
     }
 
     /// Looks a personal key up by its fingerprint.
-    pub async fn personal_key(&self, _fingerprint: &str) -> Result<Option<PersonalKeyRow>> {
-        todo!()
+    pub async fn personal_key(&self, fingerprint: &str) -> Result<Option<PersonalKeyRow>> {
+        if !crate::batch::is_storable(fingerprint) {
+            return Ok(None);
+        }
+        let fingerprint = fingerprint.to_owned();
+        self.read(|connection| {
+            async move { key::personal_key(connection, &fingerprint).await }.boxed()
+        })
+        .await
+    }
+
+    /// Runs one unit of reading on the store's threads.
+    async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .runtime
+            .run(async move {
+                let mut connection = inner.readers.acquire(inner.config.acquire_timeout).await?;
+                work(&mut connection).await
+            })
+            .await
     }
 }
 
-/// Returns how a secret is stored and exported: `sha256:` and the hexadecimal digest. The secrets are long and random,
-/// so a plain digest is enough. A text that already has this form is returned as it is.
-pub fn fingerprint(_secret: &str) -> String {
-    todo!()
+impl fmt::Debug for Store {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("pool", &self.pool_status())
+            .finish_non_exhaustive()
+    }
 }

@@ -1,170 +1,443 @@
-//! The writing transaction: every method adds its row to `changes`; dropping it without `commit` rolls back.
+//! The writing transaction: every method that changes something adds its row to `changes`; dropping it without `commit`
+//! rolls back.
 
-use crate::StoreError;
+mod session;
+
 use crate::models::*;
+use crate::models::{cohort, flag, group, key, person, person_write, project};
+use crate::{Store, StoreError};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use session::{Job, Session};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// A transaction that holds the change lock, so that the order of `changes` is the order of commits.
-#[derive(Debug)]
-pub struct WriteTransaction {}
+/// A transaction that no other writer of definitions or people runs beside. Once one of its methods has failed it can
+/// only be rolled back.
+pub struct WriteTransaction {
+    jobs: mpsc::Sender<Job>,
+    _store: Store,
+}
 
 impl WriteTransaction {
+    pub(crate) async fn begin(store: Store) -> Result<Self> {
+        let inner = Arc::clone(&store.inner);
+        let session = store.inner.runtime.run(Session::begin(inner)).await?;
+        let (jobs, queue) = mpsc::channel(1);
+        store.inner.runtime.handle().spawn(session.serve(queue));
+        Ok(Self {
+            jobs,
+            _store: store,
+        })
+    }
+
     /// Makes everything visible at once, and notifies the other replicas.
-    pub async fn commit(self) -> Result<()> {
-        todo!()
+    pub async fn commit(mut self) -> Result<()> {
+        self.ask(|session| session.commit().boxed()).await
     }
 
     /// Undoes everything.
-    pub async fn roll_back(self) -> Result<()> {
-        todo!()
+    pub async fn roll_back(mut self) -> Result<()> {
+        self.ask(|session| {
+            async move {
+                session.roll_back().await;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     // Reading, inside the transaction.
 
     /// All projects, by id.
     pub async fn projects(&mut self) -> Result<Vec<ProjectRow>> {
-        todo!()
+        self.ask(|session| project::all(session.connection()).boxed())
+            .await
     }
 
     /// A project's group types, by index.
-    pub async fn group_types(&mut self, _project_id: i64) -> Result<Vec<GroupTypeRow>> {
-        todo!()
+    pub async fn group_types(&mut self, project_id: i64) -> Result<Vec<GroupTypeRow>> {
+        self.ask(move |session| group::types_of_project(session.connection(), project_id).boxed())
+            .await
     }
 
     /// A project's flags that are not deleted, by key.
-    pub async fn flags(&mut self, _project_id: i64) -> Result<Vec<FlagRow>> {
-        todo!()
+    pub async fn flags(&mut self, project_id: i64) -> Result<Vec<FlagRow>> {
+        self.ask(move |session| flag::of_project(session.connection(), project_id).boxed())
+            .await
     }
 
     /// A project's cohorts that are not deleted, by id.
-    pub async fn cohorts(&mut self, _project_id: i64) -> Result<Vec<CohortRow>> {
-        todo!()
+    pub async fn cohorts(&mut self, project_id: i64) -> Result<Vec<CohortRow>> {
+        self.ask(move |session| cohort::of_project(session.connection(), project_id).boxed())
+            .await
     }
 
     /// The persons that own any of these distinct ids, whole, by person id.
     pub async fn persons_of(
         &mut self,
-        _project_id: i64,
-        _distinct_ids: &[String],
+        project_id: i64,
+        distinct_ids: &[String],
     ) -> Result<Vec<FullPerson>> {
-        todo!()
+        let ids = distinct_ids.to_vec();
+        self.ask(move |session| {
+            async move { person::owners(session.connection(), project_id, &ids).await }.boxed()
+        })
+        .await
     }
 
     /// At most `limit` whole persons with an id above `after`, by id: for exports and `--prune`.
     pub async fn persons_after(
         &mut self,
-        _project_id: i64,
-        _after: i64,
-        _limit: i64,
+        project_id: i64,
+        after: i64,
+        limit: i64,
     ) -> Result<Vec<FullPerson>> {
-        todo!()
+        self.ask(move |session| {
+            person::after(session.connection(), project_id, after, limit).boxed()
+        })
+        .await
     }
 
     /// A project's groups, by type and key.
-    pub async fn groups(&mut self, _project_id: i64) -> Result<Vec<GroupRow>> {
-        todo!()
+    pub async fn groups(&mut self, project_id: i64) -> Result<Vec<GroupRow>> {
+        self.ask(move |session| group::of_project(session.connection(), project_id).boxed())
+            .await
     }
 
     /// A project's secret tokens, by fingerprint.
-    pub async fn secret_tokens(&mut self, _project_id: i64) -> Result<Vec<SecretTokenRow>> {
-        todo!()
+    pub async fn secret_tokens(&mut self, project_id: i64) -> Result<Vec<SecretTokenRow>> {
+        self.ask(move |session| {
+            key::secret_tokens_of_project(session.connection(), project_id).boxed()
+        })
+        .await
     }
 
     /// A project's personal keys, by label.
-    pub async fn personal_keys(&mut self, _project_id: i64) -> Result<Vec<PersonalKeyRow>> {
-        todo!()
+    pub async fn personal_keys(&mut self, project_id: i64) -> Result<Vec<PersonalKeyRow>> {
+        self.ask(move |session| {
+            key::personal_keys_of_project(session.connection(), project_id).boxed()
+        })
+        .await
     }
 
     /// The largest flag id and cohort id over all projects, deleted ones included; 0 when there is none.
     pub async fn largest_ids(&mut self) -> Result<LargestIds> {
-        todo!()
+        self.ask(|session| {
+            async move {
+                let connection = session.connection();
+                Ok(LargestIds {
+                    flag: flag::largest_id(connection).await?,
+                    cohort: cohort::largest_id(connection).await?,
+                    project: project::largest_id(connection).await?,
+                })
+            }
+            .boxed()
+        })
+        .await
     }
 
     // Writing. `put_` inserts, or replaces what has the same id (or natural key where no id is named).
 
     /// By id.
-    pub async fn put_project(&mut self, _project: &ProjectRow) -> Result<()> {
-        todo!()
+    pub async fn put_project(&mut self, project: &ProjectRow) -> Result<()> {
+        let row = project.clone();
+        self.ask(move |session| {
+            async move {
+                project::put(session.connection(), &row).await?;
+                session.changed(row.id, ChangeKind::Project, String::new());
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// By (project, index).
-    pub async fn put_group_type(&mut self, _group_type: &GroupTypeRow) -> Result<()> {
-        todo!()
+    pub async fn put_group_type(&mut self, group_type: &GroupTypeRow) -> Result<()> {
+        let row = group_type.clone();
+        self.ask(move |session| {
+            async move {
+                group::put_type(session.connection(), &row).await?;
+                session.changed(row.project_id, ChangeKind::Project, String::new());
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// By id. The stored version becomes 1 for a new flag and grows by one for an old one; the row's own is ignored.
-    pub async fn put_flag(&mut self, _flag: &FlagRow) -> Result<()> {
-        todo!()
+    pub async fn put_flag(&mut self, flag: &FlagRow) -> Result<()> {
+        let row = flag.clone();
+        self.ask(move |session| {
+            async move {
+                flag::put(session.connection(), &row).await?;
+                session.changed(row.project_id, ChangeKind::Flag, row.key);
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Soft-deletes a flag.
-    pub async fn delete_flag(&mut self, _project_id: i64, _id: i32) -> Result<()> {
-        todo!()
+    pub async fn delete_flag(&mut self, project_id: i64, id: i32) -> Result<()> {
+        self.ask(move |session| {
+            async move {
+                if let Some(key) = flag::delete(session.connection(), project_id, id).await? {
+                    session.changed(project_id, ChangeKind::Flag, key);
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// By id.
-    pub async fn put_cohort(&mut self, _cohort: &CohortRow) -> Result<()> {
-        todo!()
+    pub async fn put_cohort(&mut self, cohort: &CohortRow) -> Result<()> {
+        let row = cohort.clone();
+        self.ask(move |session| {
+            async move {
+                cohort::put(session.connection(), &row).await?;
+                session.changed(row.project_id, ChangeKind::Cohort, row.id.to_string());
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
-    /// Soft-deletes a cohort.
-    pub async fn delete_cohort(&mut self, _project_id: i64, _id: i64) -> Result<()> {
-        todo!()
+    /// Soft-deletes a cohort; its stored members are forgotten.
+    pub async fn delete_cohort(&mut self, project_id: i64, id: i64) -> Result<()> {
+        self.ask(move |session| {
+            async move {
+                if cohort::delete(session.connection(), project_id, id).await? {
+                    session.changed(project_id, ChangeKind::Cohort, id.to_string());
+                    session.changed(project_id, ChangeKind::CohortMembers, id.to_string());
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Inserts a person with all that hangs on it; returns its id.
-    pub async fn insert_person(&mut self, _person: &FullPerson) -> Result<i64> {
-        todo!()
+    pub async fn insert_person(&mut self, person: &FullPerson) -> Result<i64> {
+        let ids = self.insert_persons(std::slice::from_ref(person)).await?;
+        ids.first().copied().ok_or_else(crate::runtime::lost)
+    }
+
+    /// Inserts many persons with few statements; returns their ids in the same order. A thousand at once is a good
+    /// number.
+    pub async fn insert_persons(&mut self, persons: &[FullPerson]) -> Result<Vec<i64>> {
+        if persons.is_empty() {
+            return Ok(Vec::new());
+        }
+        let people = persons.to_vec();
+        self.ask(move |session| {
+            async move {
+                let ids = person_write::insert(session.connection(), &people).await?;
+                for (whole, id) in people.iter().zip(&ids) {
+                    person_changed(session, whole, *id);
+                }
+                Ok(ids)
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Replaces the person with `person.person.id` and all that hangs on it.
-    pub async fn replace_person(&mut self, _person: &FullPerson) -> Result<()> {
-        todo!()
+    pub async fn replace_person(&mut self, person: &FullPerson) -> Result<()> {
+        let whole = person.clone();
+        self.ask(move |session| {
+            async move {
+                let left = person_write::replace(session.connection(), &whole).await?;
+                let Some(left) = left else {
+                    return Err(StoreError::Query(
+                        "there is no such person to replace".into(),
+                    ));
+                };
+                for cohort in left {
+                    session.changed(
+                        whole.person.project_id,
+                        ChangeKind::CohortMembers,
+                        cohort.to_string(),
+                    );
+                }
+                person_changed(session, &whole, whole.person.id);
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Deletes a person and all that hangs on it.
-    pub async fn delete_person(&mut self, _project_id: i64, _id: i64) -> Result<()> {
-        todo!()
+    pub async fn delete_person(&mut self, project_id: i64, id: i64) -> Result<()> {
+        self.ask(move |session| {
+            async move {
+                if person_write::delete(session.connection(), project_id, id).await? {
+                    session.changed(project_id, ChangeKind::Person, id.to_string());
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// By (project, type, key).
-    pub async fn put_group(&mut self, _group: &GroupRow) -> Result<()> {
-        todo!()
+    pub async fn put_group(&mut self, group: &GroupRow) -> Result<()> {
+        self.put_groups(std::slice::from_ref(group)).await
+    }
+
+    /// Puts many groups, which differ in project, type or key, with one statement.
+    pub async fn put_groups(&mut self, groups: &[GroupRow]) -> Result<()> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let rows = groups.to_vec();
+        self.ask(move |session| {
+            async move {
+                group::put(session.connection(), &rows).await?;
+                for row in &rows {
+                    group_changed(session, row.project_id, row.group_type_index, &row.key);
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// By (project, type, key).
     pub async fn delete_group(
         &mut self,
-        _project_id: i64,
-        _type_index: i16,
-        _key: &str,
+        project_id: i64,
+        type_index: i16,
+        key: &str,
     ) -> Result<()> {
-        todo!()
+        let key = key.to_owned();
+        self.ask(move |session| {
+            async move {
+                if group::delete(session.connection(), project_id, type_index, &key).await? {
+                    group_changed(session, project_id, type_index, &key);
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Adds a secret token.
-    pub async fn put_secret_token(&mut self, _token: &SecretTokenRow) -> Result<()> {
-        todo!()
+    pub async fn put_secret_token(&mut self, token: &SecretTokenRow) -> Result<()> {
+        let row = token.clone();
+        self.ask(move |session| {
+            async move {
+                key::put_secret_token(session.connection(), &row).await?;
+                session.changed(row.project_id, ChangeKind::Keys, String::new());
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Removes a secret token.
-    pub async fn delete_secret_token(
-        &mut self,
-        _project_id: i64,
-        _fingerprint: &str,
-    ) -> Result<()> {
-        todo!()
+    pub async fn delete_secret_token(&mut self, project_id: i64, fingerprint: &str) -> Result<()> {
+        let fingerprint = fingerprint.to_owned();
+        self.ask(move |session| {
+            async move {
+                if key::delete_secret_token(session.connection(), project_id, &fingerprint).await? {
+                    session.changed(project_id, ChangeKind::Keys, String::new());
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// By (project, label).
-    pub async fn put_personal_key(&mut self, _key: &PersonalKeyRow) -> Result<()> {
-        todo!()
+    pub async fn put_personal_key(&mut self, key: &PersonalKeyRow) -> Result<()> {
+        let row = key.clone();
+        self.ask(move |session| {
+            async move {
+                key::put_personal_key(session.connection(), &row).await?;
+                session.changed(row.project_id, ChangeKind::Keys, String::new());
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// By (project, label).
-    pub async fn delete_personal_key(&mut self, _project_id: i64, _label: &str) -> Result<()> {
-        todo!()
+    pub async fn delete_personal_key(&mut self, project_id: i64, label: &str) -> Result<()> {
+        let label = label.to_owned();
+        self.ask(move |session| {
+            async move {
+                if key::delete_personal_key(session.connection(), project_id, &label).await? {
+                    session.changed(project_id, ChangeKind::Keys, String::new());
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Has the session do something, and waits for the answer.
+    async fn ask<T, F>(&mut self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'s> FnOnce(&'s mut Session) -> BoxFuture<'s, Result<T>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |session| {
+            async move {
+                let outcome = work(session).await;
+                session.note(&outcome);
+                // Nobody may be waiting any more.
+                let _unwanted = reply.send(outcome);
+            }
+            .boxed()
+        });
+        self.jobs
+            .send(job)
+            .await
+            .map_err(|_closed| crate::runtime::lost())?;
+        answer.await.unwrap_or_else(|_| Err(crate::runtime::lost()))
+    }
+}
+
+fn person_changed(session: &mut Session, whole: &FullPerson, id: i64) {
+    let project_id = whole.person.project_id;
+    session.changed(project_id, ChangeKind::Person, id.to_string());
+    for cohort in &whole.static_cohorts {
+        session.changed(project_id, ChangeKind::CohortMembers, cohort.to_string());
+    }
+    if !whole.hash_key_overrides.is_empty() {
+        session.changed(project_id, ChangeKind::HashKeys, String::new());
+    }
+}
+
+fn group_changed(session: &mut Session, project_id: i64, type_index: i16, key: &str) {
+    session.changed(project_id, ChangeKind::Group, format!("{type_index}:{key}"));
+}
+
+impl fmt::Debug for WriteTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTransaction").finish_non_exhaustive()
     }
 }
 

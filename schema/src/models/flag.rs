@@ -1,0 +1,134 @@
+//! Flags.
+
+use crate::StoreError;
+use crate::connection::{Connection, on_both};
+use crate::tables::flags;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A flag.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = flags)]
+pub struct FlagRow {
+    /// Its id, unique over all projects.
+    pub id: i32,
+    /// Its project.
+    pub project_id: i64,
+    /// Its key, unique among the project's flags that are not deleted.
+    pub key: String,
+    /// Its display name.
+    pub name: Option<String>,
+    /// JSON object.
+    pub filters: String,
+    /// Whether it is on at all.
+    pub active: bool,
+    /// Archived counts as inactive.
+    pub archived: bool,
+    /// Soft-deleted.
+    pub deleted: bool,
+    /// Experience continuity.
+    pub ensure_experience_continuity: bool,
+    /// Grows by one with each change; written by the store.
+    pub version: i64,
+    /// `server`, `client`, `all`, or absent.
+    pub evaluation_runtime: Option<String>,
+    /// JSON list of texts.
+    pub evaluation_contexts: Option<String>,
+    /// `device_id`, `distinct_id`, or absent.
+    pub bucketing_identifier: Option<String>,
+    /// Copied to answers.
+    pub has_experiment: bool,
+}
+
+pub(crate) async fn of_project(
+    connection: &mut Connection,
+    project_id: i64,
+) -> Result<Vec<FlagRow>> {
+    on_both!(
+        connection,
+        flags::table
+            .filter(flags::project_id.eq(project_id))
+            .filter(flags::deleted.eq(false))
+            .order(flags::key)
+            .select(FlagRow::as_select())
+            .load(connection)
+    )
+}
+
+/// Inserts a flag, or replaces the project's flag with this id. Another project's flag is never touched: its id is
+/// taken, and the insertion fails.
+pub(crate) async fn put(connection: &mut Connection, row: &FlagRow) -> Result<()> {
+    let changed = on_both!(
+        connection,
+        diesel::update(
+            flags::table
+                .find(row.id)
+                .filter(flags::project_id.eq(row.project_id))
+        )
+        .set((
+            flags::key.eq(&row.key),
+            flags::name.eq(&row.name),
+            flags::filters.eq(&row.filters),
+            flags::active.eq(row.active),
+            flags::archived.eq(row.archived),
+            flags::deleted.eq(row.deleted),
+            flags::ensure_experience_continuity.eq(row.ensure_experience_continuity),
+            flags::version.eq(flags::version + 1),
+            flags::evaluation_runtime.eq(&row.evaluation_runtime),
+            flags::evaluation_contexts.eq(&row.evaluation_contexts),
+            flags::bucketing_identifier.eq(&row.bucketing_identifier),
+            flags::has_experiment.eq(row.has_experiment),
+        ))
+        .execute(connection)
+    )?;
+    if changed == 0 {
+        let new = FlagRow {
+            version: 1,
+            ..row.clone()
+        };
+        on_both!(
+            connection,
+            diesel::insert_into(flags::table)
+                .values(&new)
+                .execute(connection)
+        )?;
+    }
+    Ok(())
+}
+
+/// Soft-deletes a flag; returns its key when there was one.
+pub(crate) async fn delete(
+    connection: &mut Connection,
+    project_id: i64,
+    id: i32,
+) -> Result<Option<String>> {
+    on_both!(connection, async {
+        diesel::update(
+            flags::table
+                .find(id)
+                .filter(flags::project_id.eq(project_id))
+                .filter(flags::deleted.eq(false)),
+        )
+        .set((
+            flags::deleted.eq(true),
+            flags::version.eq(flags::version + 1),
+        ))
+        .returning(flags::key)
+        .get_result(connection)
+        .await
+        .optional()
+    })
+}
+
+/// The largest id ever given, 0 when there is none.
+pub(crate) async fn largest_id(connection: &mut Connection) -> Result<i32> {
+    let id: Option<i32> = on_both!(
+        connection,
+        flags::table
+            .select(diesel::dsl::max(flags::id))
+            .get_result(connection)
+    )?;
+    Ok(id.unwrap_or(0))
+}

@@ -1,0 +1,121 @@
+//! The tables, once for both databases. It mirrors `migrations/`; comments on tables and columns are there.
+
+diesel::table! {
+    projects (id) {
+        id -> BigInt,
+        name -> Text,
+        token -> Text,
+        timezone -> Nullable<Text>,
+        property_matching_version -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    group_types (project_id, group_type_index) {
+        project_id -> BigInt,
+        group_type_index -> SmallInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    flags (id) {
+        id -> Integer,
+        project_id -> BigInt,
+        key -> Text,
+        name -> Nullable<Text>,
+        filters -> Text,
+        active -> Bool,
+        archived -> Bool,
+        deleted -> Bool,
+        ensure_experience_continuity -> Bool,
+        version -> BigInt,
+        evaluation_runtime -> Nullable<Text>,
+        evaluation_contexts -> Nullable<Text>,
+        bucketing_identifier -> Nullable<Text>,
+        has_experiment -> Bool,
+    }
+}
+
+diesel::table! {
+    cohorts (id) {
+        id -> BigInt,
+        project_id -> BigInt,
+        name -> Nullable<Text>,
+        deleted -> Bool,
+        is_static -> Bool,
+        filters -> Nullable<Text>,
+        groups -> Nullable<Text>,
+        cohort_type -> Nullable<Text>,
+        condition_type -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    persons (id) {
+        id -> BigInt,
+        project_id -> BigInt,
+        properties -> Text,
+        created_at_microseconds -> BigInt,
+    }
+}
+
+diesel::table! {
+    person_distinct_ids (project_id, distinct_id) {
+        project_id -> BigInt,
+        distinct_id -> Text,
+        person_id -> BigInt,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    cohort_members (person_id, cohort_id) {
+        project_id -> BigInt,
+        person_id -> BigInt,
+        cohort_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    hash_key_overrides (person_id, flag_key) {
+        project_id -> BigInt,
+        person_id -> BigInt,
+        flag_key -> Text,
+        hash_key -> Text,
+    }
+}
+
+diesel::table! {
+    groups (project_id, group_type_index, key) {
+        project_id -> BigInt,
+        group_type_index -> SmallInt,
+        key -> Text,
+        properties -> Text,
+    }
+}
+
+diesel::table! {
+    secret_tokens (fingerprint) {
+        fingerprint -> Text,
+        project_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    personal_keys (project_id, label) {
+        project_id -> BigInt,
+        label -> Text,
+        fingerprint -> Text,
+        scopes -> Text,
+    }
+}
+
+diesel::table! {
+    changes (sequence) {
+        sequence -> BigInt,
+        project_id -> BigInt,
+        kind -> Text,
+        object -> Text,
+    }
+}
