@@ -28,3 +28,6 @@ pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
 pub use metrics::Metrics;
 pub use system::{Config, EvaluateRequest, ProjectSnapshot, Readiness, System};
+
+#[cfg(test)]
+mod tests;

@@ -19,13 +19,16 @@ const BATCHES_IN_FLIGHT: usize = 2;
 /// Look-ups in one batch.
 const BATCH_SIZE: usize = 1_000;
 
+/// What was found, or why nothing could be.
+pub(crate) type Answer = Result<Found, FailureCode>;
+
 /// Asks for what is stored about one request's person and groups.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) lookup: Lookup,
     pub(crate) deadline: Instant,
     pub(crate) posted_at: Instant,
-    pub(crate) reply: oneshot::Sender<Result<Found, FailureCode>>,
+    pub(crate) reply: oneshot::Sender<Answer>,
 }
 
 /// The actor.
@@ -169,3 +172,6 @@ async fn answer(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

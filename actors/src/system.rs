@@ -505,3 +505,6 @@ where
     mailbox.ready().await;
     mailbox
 }
+
+#[cfg(test)]
+mod tests;

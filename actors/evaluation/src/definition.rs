@@ -3,10 +3,30 @@
 //! Compiling parses everything once (patterns, texts, percentages, hash prefixes, the dependency order), so that a wrong
 //! flag cannot be held: it is dropped with a reason, and its neighbours stay (section 1.8).
 
-use crate::{FlagId, outcome::FailureCode};
+mod check;
+pub(crate) mod filters;
+mod flag;
+pub(crate) mod needs;
+mod read;
+
+pub use check::faults;
+pub use flag::Flag;
+pub use read::Fault;
+pub(crate) use read::{Faults, Object};
+
+use crate::{
+    FlagId,
+    dependency::{Graph, Order},
+    outcome::FailureCode,
+    selection::Standard,
+};
+use filters::Format;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// A flag as it is stored and written in project files (section 1.1). Unknown fields are ignored.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,18 +88,23 @@ impl GroupTypes {
     }
 }
 
-/// A compiled flag. Immutable, shared by every answer that mentions it.
-#[derive(Debug)]
-pub struct Flag {
-    /// Its id.
-    pub id: FlagId,
-    /// Its key.
-    pub key: Box<str>,
-    /// `metadata.version`; 0 when unknown.
-    pub version: i64,
-    /// `metadata.has_experiment`.
-    pub has_experiment: bool,
-    // the compiled rest is added by its implementation
+/// Where a flag may be evaluated (section 9.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    All,
+    Server,
+    Client,
+}
+
+impl Runtime {
+    /// Reads the wire name, in any case; any other text counts as `all`.
+    pub(crate) fn of(name: Option<&str>) -> Self {
+        match name {
+            Some(name) if name.eq_ignore_ascii_case("server") => Self::Server,
+            Some(name) if name.eq_ignore_ascii_case("client") => Self::Client,
+            _ => Self::All,
+        }
+    }
 }
 
 /// A flag that was dropped because it cannot be read (section 1.8).
@@ -96,7 +121,17 @@ pub struct DroppedFlag {
 /// The compiled flags of one project. Immutable; readers share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Definitions {
-    // filled in by its implementation
+    /// Ascending by key. A flag's place in this list is its name inside the core.
+    pub(crate) flags: Vec<Arc<Flag>>,
+    /// What depends on what, over all flags that are not deleted, active or not.
+    pub(crate) graph: Graph,
+    /// The order in which they can be evaluated; those in a cycle, or behind one, have no place in it.
+    pub(crate) order: Order,
+    /// The selections of requests that name neither keys nor contexts.
+    pub(crate) standard: Standard,
+    places: HashMap<Box<str>, usize>,
+    sticky_keys: Vec<Box<str>>,
+    group_types: Result<GroupTypes, FailureCode>,
 }
 
 impl Definitions {
@@ -104,19 +139,108 @@ impl Definitions {
     ///
     /// `group_types` is the project's mapping, or the reason why it could not be loaded (section 8.4).
     pub fn compile(
-        _flags: Vec<FlagDefinition>,
-        _group_types: Result<GroupTypes, FailureCode>,
+        flags: Vec<FlagDefinition>,
+        group_types: Result<GroupTypes, FailureCode>,
     ) -> (Self, Vec<DroppedFlag>) {
-        todo!()
+        let (mut flags, dropped) = read_flags(flags);
+        let (graph, missing) = link_flags(&mut flags);
+        let missing = graph.spread_to_referrers(missing);
+        for (flag, missing) in flags.iter_mut().zip(missing) {
+            flag.missing_dependency = missing;
+        }
+        let order = graph.order();
+        let standard = Standard::of(&flags, &order);
+        let definitions = Self {
+            places: flags
+                .iter()
+                .enumerate()
+                .map(|(place, flag)| (flag.key.clone(), place))
+                .collect(),
+            sticky_keys: flags
+                .iter()
+                .filter(|flag| flag.active && flag.continuity)
+                .map(|flag| flag.key.clone())
+                .collect(),
+            flags: flags.into_iter().map(Arc::new).collect(),
+            graph,
+            order,
+            standard,
+            group_types,
+        };
+        (definitions, dropped)
     }
 
     /// Returns the flag of a key.
-    pub fn flag(&self, _key: &str) -> Option<&Arc<Flag>> {
-        todo!()
+    pub fn flag(&self, key: &str) -> Option<&Arc<Flag>> {
+        self.flags.get(self.place(key)?)
+    }
+
+    /// Returns the place of a key.
+    pub(crate) fn place(&self, key: &str) -> Option<usize> {
+        self.places.get(key).copied()
     }
 
     /// Returns the group types, or why they could not be loaded.
     pub fn group_types(&self) -> &Result<GroupTypes, FailureCode> {
-        todo!()
+        &self.group_types
+    }
+
+    /// Returns the keys of all sticky-marked flags of the project (active, not deleted, `ensure_experience_continuity`),
+    /// for which hash keys are written (section 5.7).
+    pub fn sticky_keys(&self) -> &[Box<str>] {
+        &self.sticky_keys
     }
 }
+
+/// Reads every flag that is not deleted, sorted by key, and drops those that cannot be read or that repeat another one.
+fn read_flags(mut definitions: Vec<FlagDefinition>) -> (Vec<Flag>, Vec<DroppedFlag>) {
+    definitions.retain(|definition| !definition.deleted);
+    definitions.sort_by(|a, b| (&a.key, a.id).cmp(&(&b.key, b.id)));
+    let mut flags: Vec<Flag> = Vec::with_capacity(definitions.len());
+    let mut ids = HashSet::with_capacity(definitions.len());
+    let mut dropped = Vec::new();
+    for definition in definitions {
+        let mut faults = Faults::default();
+        let format = filters::read(&definition.filters, &mut faults);
+        let fault = match format {
+            Format::Unsupported => None,
+            Format::Readable(_) => faults.0.first().map(Fault::to_string),
+        };
+        let same_key = flags
+            .last()
+            .is_some_and(|flag| *flag.key == *definition.key);
+        let reason = if same_key {
+            Some("its key is used twice".to_owned())
+        } else if fault.is_none() && !ids.insert(definition.id) {
+            Some("its id is used twice".to_owned())
+        } else {
+            fault
+        };
+        match reason {
+            Some(reason) => dropped.push(DroppedFlag {
+                id: definition.id,
+                key: definition.key,
+                reason,
+            }),
+            None => flags.push(Flag::new(definition, format)),
+        }
+    }
+    (flags, dropped)
+}
+
+/// Resolves the references between flags; the marks say which flags refer to one that does not exist.
+fn link_flags(flags: &mut [Flag]) -> (Graph, Vec<bool>) {
+    let places: HashMap<FlagId, usize> = flags
+        .iter()
+        .enumerate()
+        .map(|(place, flag)| (flag.id, place))
+        .collect();
+    let (targets, missing): (Vec<_>, Vec<_>) = flags
+        .iter_mut()
+        .map(|flag| flag.link(|id| places.get(&id).copied()))
+        .unzip();
+    (Graph::new(targets), missing)
+}
+
+#[cfg(test)]
+mod tests;

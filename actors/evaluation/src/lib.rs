@@ -6,6 +6,7 @@
 //! - [`definition`]: the public JSON shape of flags and cohorts, and [`Definitions`], their compiled form.
 //! - [`property`]: one property filter against one value (section 4).
 //! - [`bucketing`]: key and identifier to a number in 0…1, and from it to rollout, variant, holdout (section 2).
+//! - `dependency`: what refers to what: stages, cycles, closures (sections 6.5 and 7).
 //! - [`cohort`]: dynamic cohorts, their order and cycles (section 6).
 //! - [`selection`]: which flags a request asks for (section 9).
 //! - [`subject`]: what the request and the store say about a person and its groups (section 5).
@@ -14,6 +15,7 @@
 pub mod bucketing;
 pub mod cohort;
 pub mod definition;
+mod dependency;
 mod evaluate;
 mod ids;
 pub mod moment;
@@ -21,6 +23,8 @@ pub mod outcome;
 pub mod property;
 pub mod selection;
 pub mod subject;
+#[cfg(test)]
+mod testing;
 mod text;
 
 pub use cohort::CohortSet;

@@ -1,7 +1,7 @@
 //! What evaluation answers for a flag (sections 3.1, 3.2 and 8.1).
 
 use crate::definition::Flag;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// The value of a flag, without its texts: the flag's definition has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,17 +110,6 @@ pub struct Evaluations {
     pub errors_while_computing: bool,
 }
 
-impl Evaluations {
-    /// Returns the answer for a selection of which nothing could be computed.
-    pub fn all_failed(
-        _definitions: &crate::Definitions,
-        _selection: &crate::Selection,
-        _code: FailureCode,
-    ) -> Self {
-        todo!()
-    }
-}
-
 impl Evaluation {
     /// Returns whether the flag is on.
     pub fn enabled(&self) -> bool {
@@ -134,35 +123,148 @@ impl Evaluation {
 
     /// Returns the variant key, if there is one.
     pub fn variant(&self) -> Option<&str> {
-        todo!()
+        match self.outcome.value {
+            FlagValue::Off | FlagValue::On => None,
+            FlagValue::Variant(index) => self.flag.variant_key(index),
+            FlagValue::Holdout => self.flag.holdout_variant(),
+        }
     }
 
     /// Returns the payload as JSON text (sections 3 and 3.2): stored strings as they are, anything else as its JSON text.
     pub fn payload(&self) -> Option<&str> {
-        todo!()
+        match (self.outcome.reason, self.outcome.value) {
+            // an enrolment keeps its payload also when it is an opt-out
+            (Reason::SuperConditionValue, _) | (_, FlagValue::On) => self.flag.payload_on(),
+            (_, FlagValue::Off) => None,
+            (_, FlagValue::Variant(index)) => self.flag.payload_of_variant(index),
+            (_, FlagValue::Holdout) => self.flag.payload_of_holdout(),
+        }
     }
 
     /// Returns the description that goes with the reason (section 3.1, 8.1), formatted when it carries a number.
-    pub fn description(&self) -> std::borrow::Cow<'static, str> {
-        todo!()
+    pub fn description(&self) -> Cow<'static, str> {
+        match (self.outcome.reason, self.outcome.condition_index) {
+            (Reason::ConditionMatch, Some(index)) => {
+                Cow::Owned(format!("Matched condition set {}", index.saturating_add(1)))
+            }
+            (reason, _) => Cow::Borrowed(reason.description()),
+        }
+    }
+}
+
+impl Outcome {
+    /// The answer for a flag that could not be computed.
+    pub(crate) fn failed(code: FailureCode) -> Self {
+        Self {
+            value: FlagValue::Off,
+            reason: Reason::Failed(code),
+            condition_index: None,
+        }
     }
 }
 
 impl Reason {
     /// Returns the wire code.
     pub fn code(self) -> &'static str {
-        todo!()
+        match self {
+            Self::SuperConditionValue => "super_condition_value",
+            Self::HoldoutConditionValue => "holdout_condition_value",
+            Self::ConditionMatch => "condition_match",
+            Self::OutOfRolloutBound => "out_of_rollout_bound",
+            Self::NoConditionMatch(_) => "no_condition_match",
+            Self::NoGroupType => "no_group_type",
+            Self::FlagDisabled => "flag_disabled",
+            Self::MissingDependency => "missing_dependency",
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+
+    /// Returns the description, without the number that a matched condition adds.
+    fn description(self) -> &'static str {
+        match self {
+            Self::SuperConditionValue => "Super condition value",
+            Self::HoldoutConditionValue => "Holdout condition value",
+            Self::ConditionMatch => "Matched condition set",
+            Self::OutOfRolloutBound => "Out of rollout bound",
+            Self::NoConditionMatch(detail) => detail.description(),
+            Self::NoGroupType => "No group type",
+            Self::FlagDisabled => "Feature flag is disabled",
+            Self::MissingDependency => "Flag cannot be evaluated due to missing dependency",
+            Self::Failed(failure) => failure.description(),
+        }
+    }
+}
+
+impl NoMatchDetail {
+    fn description(self) -> &'static str {
+        match self {
+            Self::Plain => "No matching condition set",
+            Self::BehavioralCohort => {
+                "This condition targets a behavioral or realtime cohort. Its membership is not fully evaluated here, \
+                 so this result can differ from the cohort's member list."
+            }
+            Self::GroupsNotEvaluated => {
+                "No matching condition set (group conditions were not evaluated because no group type was provided)"
+            }
+        }
     }
 }
 
 impl FailureCode {
     /// Returns the wire code.
     pub fn code(self) -> &'static str {
-        todo!()
+        self.row().0
     }
 
     /// Returns the description.
     pub fn description(self) -> &'static str {
-        todo!()
+        self.row().1
+    }
+
+    /// The one table of codes and descriptions.
+    fn row(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Timeout => ("timeout", "Timeout: request"),
+            Self::NoMoreConnections => {
+                ("no_more_connections", "Database connection pool exhausted")
+            }
+            Self::StatementTimeout => ("timeout_error", "Database statement timed out"),
+            Self::DatabaseUnavailable => ("database_unavailable", "Database unavailable"),
+            Self::DatabaseError => (
+                "database_error",
+                "Database connection error during evaluation",
+            ),
+            Self::HashKeyOverrideError => (
+                "hash_key_override_error",
+                "Hash key overrides could not be read or written",
+            ),
+            Self::CohortFiltersParsingError => (
+                "cohort_filters_parsing_error",
+                "Cohort filters could not be read",
+            ),
+            Self::DependencyNotFoundCohort => {
+                ("dependency_not_found_cohort", "Cohort dependency not found")
+            }
+            Self::DependencyCycleCohort => (
+                "dependency_cycle_cohort",
+                "Cohort dependency cycle detected",
+            ),
+            Self::DependencyFailed => (
+                "dependency_failed",
+                "A flag it depends on could not be evaluated",
+            ),
+            Self::FlagDataParsingError => (
+                "flag_data_parsing_error",
+                "Flag filters have an unsupported format",
+            ),
+            Self::BatchEvaluationPanicked => (
+                "batch_evaluation_panicked",
+                "The evaluation of this flag crashed",
+            ),
+            Self::InternalError => ("internal_error", "Internal error"),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,18 @@
 //! Which flags a request asks for (section 9).
+//!
+//! It is decided on an I/O thread: a request without contexts and keys gets a list that was made with the definitions.
 
-use crate::Definitions;
+mod runtime;
+
+use crate::{
+    Definitions,
+    definition::{Flag, Runtime},
+    dependency::Order,
+};
+use std::{borrow::Borrow, sync::Arc};
+
+/// What the keys of survey flags start with.
+const SURVEY_PREFIX: &str = "survey-targeting-";
 
 /// Where the request comes from, as far as flags care (section 9.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,13 +37,6 @@ pub struct RuntimeHints<'a> {
     pub browser_header: bool,
 }
 
-impl RequestRuntime {
-    /// Finds the runtime from the request's field and its headers, by the rules of section 9.2.
-    pub fn detect(_field: Option<&str>, _hints: RuntimeHints<'_>) -> Self {
-        todo!()
-    }
-}
-
 /// What a request asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Selector {
@@ -48,24 +53,149 @@ pub struct Selector {
 /// The flags chosen by a [`Selector`] from one set of [`Definitions`]; good only for those definitions.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    // filled in by its implementation
+    /// The places of the flags to evaluate, dependencies first.
+    pub(crate) order: Arc<[usize]>,
+    /// Whether flags that are in a cycle, or behind one, have to be reported (section 7.4).
+    pub(crate) cyclic: bool,
+}
+
+/// The selections that depend on the runtime of the request only.
+#[derive(Debug)]
+pub(crate) struct Standard {
+    all: Selection,
+    server: Selection,
+    client: Selection,
+    unknown: Selection,
+}
+
+impl Standard {
+    pub(crate) fn of<F: Borrow<Flag>>(flags: &[F], order: &Order) -> Self {
+        let select = |runtime| {
+            let selector = Selector {
+                runtime,
+                ..Selector::default()
+            };
+            filter(flags, order, &selector, &order.ready)
+        };
+        Self {
+            all: select(RequestRuntime::All),
+            server: select(RequestRuntime::Server),
+            client: select(RequestRuntime::Client),
+            unknown: select(RequestRuntime::Unknown),
+        }
+    }
+
+    fn get(&self, runtime: RequestRuntime) -> &Selection {
+        match runtime {
+            RequestRuntime::All => &self.all,
+            RequestRuntime::Server => &self.server,
+            RequestRuntime::Client => &self.client,
+            RequestRuntime::Unknown => &self.unknown,
+        }
+    }
 }
 
 impl Definitions {
     /// Chooses the flags a request asks for, and those they depend on.
-    pub fn select(&self, _selector: &Selector) -> Selection {
-        todo!()
+    pub fn select(&self, selector: &Selector) -> Selection {
+        if let Some(keys) = &selector.keys {
+            return self.select_keys(selector, keys);
+        }
+        if selector.contexts.is_empty() && !selector.surveys_only {
+            return self.standard.get(selector.runtime).clone();
+        }
+        filter(&self.flags, &self.order, selector, &self.order.ready)
+    }
+
+    fn select_keys(&self, selector: &Selector, keys: &[String]) -> Selection {
+        let named = keys.iter().filter_map(|key| self.place(key));
+        let wanted = self.graph.closure(named);
+        let is_left = |place: &usize| {
+            self.flags
+                .get(*place)
+                .is_some_and(|flag| selector.admits(flag))
+        };
+        if !wanted.iter().any(is_left) {
+            return Selection::none();
+        }
+        let mut ready: Vec<(usize, usize)> = wanted
+            .into_iter()
+            .filter_map(|place| Some((self.order.stages.get(place).copied().flatten()?, place)))
+            .collect();
+        ready.sort_unstable();
+        let ready: Vec<usize> = ready.into_iter().map(|(_, place)| place).collect();
+        filter(&self.flags, &self.order, selector, &ready)
+    }
+}
+
+impl Selector {
+    /// Returns whether a flag passes all filters but the one by keys.
+    fn admits(&self, flag: &Flag) -> bool {
+        flag.active
+            && (!self.surveys_only || flag.key.starts_with(SURVEY_PREFIX))
+            && self.runtime.admits(flag.runtime)
+            && self.admits_contexts(&flag.contexts)
+    }
+
+    fn admits_contexts(&self, contexts: &[Box<str>]) -> bool {
+        self.contexts.is_empty()
+            || contexts.is_empty()
+            || contexts
+                .iter()
+                .any(|context| self.contexts.iter().any(|wanted| **wanted == **context))
+    }
+}
+
+impl RequestRuntime {
+    fn admits(self, flag: Runtime) -> bool {
+        match self {
+            Self::All => true,
+            Self::Server => flag != Runtime::Client,
+            Self::Client => flag != Runtime::Server,
+            Self::Unknown => flag == Runtime::All,
+        }
     }
 }
 
 impl Selection {
+    fn none() -> Self {
+        Self {
+            order: Arc::new([]),
+            cyclic: false,
+        }
+    }
+
     /// Returns whether nothing is left to evaluate and nothing to report.
     pub fn is_empty(&self) -> bool {
-        todo!()
+        self.order.is_empty() && !self.cyclic
     }
 
     /// Returns how many flags will be evaluated.
     pub fn len(&self) -> usize {
-        todo!()
+        self.order.len()
     }
 }
+
+/// Keeps what the selector admits. Flags left over by cycles are reported whichever keys were asked for (section 7.4).
+fn filter<F: Borrow<Flag>>(
+    flags: &[F],
+    order: &Order,
+    selector: &Selector,
+    ready: &[usize],
+) -> Selection {
+    let admits = |flag: &F| selector.admits(flag.borrow());
+    Selection {
+        order: ready
+            .iter()
+            .copied()
+            .filter(|&place| flags.get(place).is_some_and(admits))
+            .collect(),
+        cyclic: flags
+            .iter()
+            .zip(&order.stages)
+            .any(|(flag, stage)| stage.is_none() && admits(flag)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,11 @@
 //! Who is evaluated: what the request says, and what the store adds to it (section 5).
 
+mod group;
+mod person;
+
+pub(crate) use group::{GroupsView, needs_store};
+pub(crate) use person::{PersonView, is_override};
+
 use crate::{CohortId, outcome::FailureCode};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -72,3 +78,6 @@ impl Stored {
         hash_keys: Read::NotNeeded,
     };
 }
+
+#[cfg(test)]
+mod tests;

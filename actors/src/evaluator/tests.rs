@@ -1,1 +1,139 @@
-pub(super) const PANIC: &str = "panic";
+use super::{Evaluate, Evaluator, Lane, Work};
+use crate::cpu_pool::CpuPool;
+use crate::mailbox::Mailbox;
+use crate::metrics::Metrics;
+use crate::system::ProjectSnapshot;
+use crate::tests::{flag, metrics};
+use actix::Supervisor;
+use burgee_evaluation::outcome::{FailureCode, FlagValue, Reason};
+use burgee_evaluation::subject::Read;
+use burgee_evaluation::{
+    CohortSet, Definitions, Evaluations, MatchingVersion, Moment, ProjectId, Selector, Subject,
+};
+use chrono::Utc;
+use chrono_tz::Tz;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Evaluating for this distinct id panics, in tests.
+pub(super) const PANIC: &str = "evaluating this one panics";
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn project() -> Arc<ProjectSnapshot> {
+    let (definitions, dropped) =
+        Definitions::compile(vec![flag(1, "everybody")], Ok(Default::default()));
+    assert_eq!(dropped, []);
+    Arc::new(ProjectSnapshot {
+        id: ProjectId(1),
+        definitions: Arc::new(definitions),
+        cohorts: Arc::new(CohortSet::default()),
+        zone: Tz::UTC,
+        matching: MatchingVersion::Default,
+    })
+}
+
+fn work(project: &Arc<ProjectSnapshot>, distinct_id: &str) -> Work {
+    Work {
+        project: Arc::clone(project),
+        selection: project.definitions.select(&Selector::default()),
+        subject: Subject {
+            distinct_id: distinct_id.into(),
+            ..Subject::default()
+        },
+        state: Read::NotNeeded,
+        hash_keys: Read::NotNeeded,
+        moment: Moment {
+            now: Utc::now(),
+            zone: project.zone,
+            matching: project.matching,
+        },
+    }
+}
+
+fn post(
+    evaluator: &Mailbox<Evaluator>,
+    work: Work,
+    deadline: Duration,
+) -> oneshot::Receiver<Evaluations> {
+    let (reply, answer) = oneshot::channel();
+    let now = Instant::now();
+    evaluator
+        .post(Evaluate {
+            work,
+            deadline: now + deadline,
+            posted_at: now,
+            reply,
+        })
+        .unwrap();
+    answer
+}
+
+fn start(lane: Lane, metrics: &Arc<Metrics>) -> Mailbox<Evaluator> {
+    let its_metrics = Arc::clone(metrics);
+    let address = Supervisor::start(move |_| Evaluator::new(lane, 8, its_metrics));
+    Mailbox::new(address, metrics.mailbox("evaluator", 0, 8))
+}
+
+fn lanes() -> [Lane; 2] {
+    [
+        Lane::Inline,
+        Lane::Rayon {
+            pool: CpuPool::new(1).unwrap(),
+            slots: 1,
+        },
+    ]
+}
+
+#[actix::test]
+async fn a_panic_fails_its_own_request_and_the_queue_behind_it_is_answered() {
+    for lane in lanes() {
+        let (metrics, _directory) = metrics().await;
+        let project = project();
+        let evaluator = start(lane, &metrics);
+        evaluator.ready().await;
+        let broken = post(&evaluator, work(&project, PANIC), LONG);
+        let behind: Vec<_> = (0..5)
+            .map(|_| post(&evaluator, work(&project, "ada"), LONG))
+            .collect();
+
+        let broken = broken.await.unwrap();
+        assert!(broken.errors_while_computing);
+        let outcome = broken.flags[0].outcome;
+        assert_eq!(
+            outcome.reason,
+            Reason::Failed(FailureCode::BatchEvaluationPanicked)
+        );
+        for answer in behind {
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.flags[0].outcome.value, FlagValue::On);
+            assert!(!answer.errors_while_computing);
+        }
+        assert_eq!(metrics.panics.get(), 1);
+        // The restarted actor still refuses at its own capacity, not at actix's default.
+        let more = post(&evaluator, work(&project, "ada"), LONG);
+        assert_eq!(more.await.unwrap().flags.len(), 1);
+    }
+}
+
+#[actix::test]
+async fn work_that_nobody_wants_is_dropped_and_counted() {
+    for lane in lanes() {
+        let (metrics, _directory) = metrics().await;
+        let project = project();
+        let evaluator = start(lane, &metrics);
+        drop(post(&evaluator, work(&project, "gone"), LONG));
+        let late = post(&evaluator, work(&project, "late"), Duration::ZERO);
+        assert!(late.await.is_err(), "late work is never answered");
+        let wanted = post(&evaluator, work(&project, "ada"), LONG);
+        assert_eq!(wanted.await.unwrap().flags.len(), 1);
+        assert_eq!(
+            (
+                metrics.evaluations_abandoned.get(),
+                metrics.evaluations_late.get()
+            ),
+            (1, 1)
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! What the HTTP edge counts, and how `/metrics` writes it. Labels come from closed lists, never from a request.
+
+mod text;
+
+pub use text::{OPEN_METRICS, PROMETHEUS_TEXT, open_metrics, prometheus_text};
+
+use crate::body::BodyError;
+use crate::routes::Route;
+use actix_web::http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::time::Duration;
+
+/// Upper bounds in seconds: fine where a healthy answer lies, coarse up to the point where clients give up.
+const DURATION_BUCKETS: [f64; 14] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabel {
+    route: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+/// The counters of the HTTP edge.
+#[derive(Debug)]
+pub struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabel, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    request_bytes: Counter,
+    decode_failures: Family<KindLabel, Counter>,
+    panics: Counter,
+}
+
+impl Metrics {
+    /// Registers all series; their names start with `burgee_http_` when the registry adds the prefix `burgee`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
+            in_flight: Gauge::default(),
+            request_bytes: Counter::default(),
+            decode_failures: Family::default(),
+            panics: Counter::default(),
+        };
+        registry.register(
+            "http_requests",
+            "Requests by route pattern, method and status",
+            metrics.requests.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from a request's head to its answer",
+            Unit::Seconds,
+            metrics.durations.clone(),
+        );
+        registry.register(
+            "http_requests_in_flight",
+            "Requests that are not answered yet",
+            metrics.in_flight.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_body",
+            "Body bytes taken off the wire",
+            Unit::Bytes,
+            metrics.request_bytes.clone(),
+        );
+        registry.register(
+            "http_body_failures",
+            "Bodies that could not be read or decoded",
+            metrics.decode_failures.clone(),
+        );
+        registry.register(
+            "http_panics",
+            "Requests whose handler crashed",
+            metrics.panics.clone(),
+        );
+        metrics
+    }
+
+    /// Counts a request that is answered.
+    pub fn answered(&self, route: Route, method: &Method, status: StatusCode, took: Duration) {
+        let route = route.label();
+        let labels = RequestLabels {
+            route,
+            method: method_class(method),
+            status: status.as_u16(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.durations
+            .get_or_create(&RouteLabel { route })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a request as under way until the guard is dropped, and tells how many there are with it.
+    pub fn enter(&self) -> InFlight {
+        let before = self.in_flight.inc();
+        InFlight {
+            gauge: self.in_flight.clone(),
+            count: usize::try_from(before).unwrap_or_default() + 1,
+        }
+    }
+
+    /// Counts body bytes.
+    pub fn received(&self, bytes: u64) {
+        self.request_bytes.inc_by(bytes);
+    }
+
+    /// Counts a body that cannot be used.
+    pub fn body_failed(&self, error: &BodyError) {
+        let kind = error.kind();
+        self.decode_failures
+            .get_or_create(&KindLabel { kind })
+            .inc();
+    }
+
+    /// Counts a crash.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub struct InFlight {
+    gauge: Gauge,
+    /// How many were under way when this one entered, itself included.
+    pub count: usize,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+/// A client may send any word as a method; only the known ones become a label.
+fn method_class(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

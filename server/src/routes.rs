@@ -1,0 +1,243 @@
+//! Every path there is, on one screen (chapter 1).
+//!
+//! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
+
+mod flags;
+mod health;
+mod index;
+mod metrics;
+
+use crate::error::ApiError;
+use crate::middleware;
+use crate::state::{AppState, Edge};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Uri;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::http::uri::PathAndQuery;
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpResponse, Resource, web};
+use std::sync::Arc;
+
+/// A path with a meaning. Also the label under which requests are counted and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `/flags`
+    Flags,
+    /// `/decide`, its older name
+    Decide,
+    /// `/_liveness`
+    Liveness,
+    /// `/_readiness`
+    Readiness,
+    /// `/_startup`
+    Startup,
+    /// `/healthz`, liveness
+    Healthz,
+    /// `/livez`, liveness
+    Livez,
+    /// `/readyz`, readiness
+    Readyz,
+    /// `/metrics`
+    Metrics,
+    /// `/`
+    Index,
+    /// Any other path.
+    Unmatched,
+}
+
+impl Route {
+    /// Every route with a path.
+    pub const ALL: [Self; 10] = [
+        Self::Flags,
+        Self::Decide,
+        Self::Liveness,
+        Self::Readiness,
+        Self::Startup,
+        Self::Healthz,
+        Self::Livez,
+        Self::Readyz,
+        Self::Metrics,
+        Self::Index,
+    ];
+
+    /// Returns the path, without a trailing slash; for unmatched paths, a word that is none.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Flags => "/flags",
+            Self::Decide => "/decide",
+            Self::Liveness => "/_liveness",
+            Self::Readiness => "/_readiness",
+            Self::Startup => "/_startup",
+            Self::Healthz => "/healthz",
+            Self::Livez => "/livez",
+            Self::Readyz => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::Index => "/",
+            Self::Unmatched => "unmatched",
+        }
+    }
+
+    /// Returns the methods it answers, as `Allow` lists them.
+    pub const fn methods(self) -> &'static str {
+        match self {
+            Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
+            _ => "GET, OPTIONS, HEAD",
+        }
+    }
+
+    /// Returns whether it is for those who run the server, and has to answer when nothing else does.
+    pub const fn is_operations(self) -> bool {
+        !matches!(self, Self::Flags | Self::Decide | Self::Unmatched)
+    }
+
+    /// Returns the route of a path that has neither base path nor repeated leading slashes.
+    fn of(path: &str) -> Self {
+        let path = match path.strip_suffix('/') {
+            Some("") | None => path,
+            Some(shorter) => shorter,
+        };
+        let mut all = Self::ALL.into_iter();
+        all.find(|route| route.label() == path)
+            .unwrap_or(Self::Unmatched)
+    }
+}
+
+/// Builds the whole application of one HTTP worker: shared state, middleware, routes.
+pub fn app(
+    state: AppState,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let edge: Arc<Edge> = Arc::clone(&state.edge);
+    App::new()
+        .app_data(web::Data::new(state))
+        .wrap(from_fn(move |request, next| {
+            middleware::edge(Arc::clone(&edge), request, next)
+        }))
+        .configure(configure)
+}
+
+/// Registers every route, and what answers all other paths.
+pub fn configure(config: &mut web::ServiceConfig) {
+    both(config, Route::Flags, |it| flags::register(it, Route::Flags));
+    both(config, Route::Decide, |it| {
+        flags::register(it, Route::Decide)
+    });
+    for route in [Route::Liveness, Route::Healthz, Route::Livez] {
+        both(config, route, |it| read_only(it, health::liveness));
+    }
+    for route in [Route::Readiness, Route::Readyz] {
+        both(config, route, |it| read_only(it, health::readiness));
+    }
+    both(config, Route::Startup, |it| read_only(it, health::startup));
+    both(config, Route::Metrics, |it| read_only(it, metrics::show));
+    both(config, Route::Index, |it| read_only(it, index::show));
+    config.default_service(web::to(not_found));
+}
+
+/// Registers a route twice, without and with a trailing slash: two plain texts are matched faster than one pattern.
+fn both(config: &mut web::ServiceConfig, route: Route, build: impl Fn(Resource) -> Resource) {
+    let label = route.label();
+    let paths = [label.to_owned(), format!("{label}/")];
+    let count = if route == Route::Index { 1 } else { 2 };
+    for path in paths.into_iter().take(count) {
+        let resource = build(web::resource(path));
+        config.service(fallbacks(resource, route));
+    }
+}
+
+/// Adds the answers to a plain `OPTIONS` and to methods that a route does not know.
+fn fallbacks(resource: Resource, route: Route) -> Resource {
+    let allow = route.methods();
+    resource
+        .route(
+            web::method(actix_web::http::Method::OPTIONS).to(move || async move {
+                HttpResponse::NoContent()
+                    .insert_header((ALLOW, allow))
+                    .finish()
+            }),
+        )
+        .default_service(web::to(move || async move {
+            Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allow })
+        }))
+}
+
+/// Answers GET and HEAD with the same handler; the server leaves the body of a HEAD out.
+fn read_only<F, A>(resource: Resource, handler: F) -> Resource
+where
+    F: actix_web::Handler<A> + Clone,
+    A: actix_web::FromRequest + 'static,
+    F::Output: actix_web::Responder + 'static,
+{
+    resource
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+}
+
+async fn not_found() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NotFound)
+}
+
+/// Returns a text answer that no cache keeps.
+fn plain(mut response: actix_web::HttpResponseBuilder, text: impl Into<String>) -> HttpResponse {
+    response
+        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body(text.into())
+}
+
+/// Finds a request's route, and takes a (normal) base path and repeated leading slashes off its path before the router sees it.
+pub fn enter(request: &mut ServiceRequest, base_path: &str) -> Route {
+    let path = request.path();
+    let inner = inner_path(path, base_path);
+    let route = Route::of(inner);
+    if inner.len() != path.len()
+        && let Some(uri) = with_path(request.uri(), inner)
+    {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
+    route
+}
+
+/// Returns a base path as [`enter`] takes it: empty, or with one slash in front and none behind.
+pub fn normal_base_path(base_path: &str) -> String {
+    match base_path.trim_matches('/') {
+        "" => String::new(),
+        inner => format!("/{inner}"),
+    }
+}
+
+/// Returns a path as the routes know it: one leading slash, no base path.
+fn inner_path<'a>(path: &'a str, base_path: &str) -> &'a str {
+    let path = one_leading_slash(path);
+    match path.strip_prefix(base_path) {
+        Some("") => "/",
+        Some(inner) if inner.starts_with('/') => one_leading_slash(inner),
+        _ => path,
+    }
+}
+
+fn one_leading_slash(path: &str) -> &str {
+    let slashes = path.bytes().take_while(|byte| *byte == b'/').count();
+    path.get(slashes.saturating_sub(1)..).unwrap_or(path)
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let path_and_query = match uri.query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query.ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests;

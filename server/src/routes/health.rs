@@ -1,0 +1,28 @@
+//! Whether the process lives, whether it can serve flags, whether it has started (chapter 10).
+
+use super::plain;
+use crate::state::AppState;
+use actix_web::{HttpResponse, web};
+use burgee_actors::Readiness;
+
+/// Says that the process answers; depends on nothing, so that a lost database never gets it restarted.
+pub(super) async fn liveness() -> HttpResponse {
+    plain(HttpResponse::Ok(), "alive")
+}
+
+/// Says whether flags can be served, and if not, why.
+pub(super) async fn readiness(state: web::Data<AppState>) -> HttpResponse {
+    match state.system.readiness() {
+        Readiness::Ready => plain(HttpResponse::Ok(), "ready"),
+        Readiness::NotReady(why) => plain(HttpResponse::ServiceUnavailable(), why),
+    }
+}
+
+/// Says whether the first load is over.
+pub(super) async fn startup(state: web::Data<AppState>) -> HttpResponse {
+    if state.system.started() {
+        plain(HttpResponse::Ok(), "started")
+    } else {
+        plain(HttpResponse::ServiceUnavailable(), "starting")
+    }
+}

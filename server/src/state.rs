@@ -1,0 +1,80 @@
+//! What handlers and middleware share: settings, counters, and the handle to the actors. No logic.
+
+use crate::body::BodyLimits;
+use crate::error::OverloadStatus;
+use crate::metrics::Metrics;
+use crate::remote_config::RemoteConfigSettings;
+use crate::routes;
+use burgee_actors::System;
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// The settings of the HTTP edge.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// A path under which all routes answer too, such as `/ph`; empty for none. Slashes around it do not matter.
+    pub base_path: String,
+    /// How large and how slow a body may be.
+    pub body: BodyLimits,
+    /// How many bodies beyond the inline size are decoded at once.
+    pub large_bodies: usize,
+    /// How long an evaluation may take, from the last byte of the body on. A request may ask for less.
+    pub request_timeout: Duration,
+    /// How many requests may be under way; more are refused. Operations routes are exempt.
+    pub max_in_flight: usize,
+    /// With what status work is refused.
+    pub overload_status: OverloadStatus,
+    /// What posthog-js is told.
+    pub remote_config: RemoteConfigSettings,
+}
+
+impl Default for HttpConfig {
+    /// No base path, 1 s, 4,096 requests under way, 4 large bodies, 503, and the defaults of the parts.
+    fn default() -> Self {
+        Self {
+            base_path: String::new(),
+            body: BodyLimits::default(),
+            large_bodies: 4,
+            request_timeout: Duration::from_secs(1),
+            max_in_flight: 4_096,
+            overload_status: OverloadStatus::default(),
+            remote_config: RemoteConfigSettings::default(),
+        }
+    }
+}
+
+/// What every request passes, whatever its route. One per process, shared by all HTTP workers.
+#[derive(Debug)]
+pub struct Edge {
+    /// The settings.
+    pub config: HttpConfig,
+    /// The counters.
+    pub metrics: Metrics,
+    /// Room for large bodies.
+    pub large_bodies: Arc<Semaphore>,
+}
+
+impl Edge {
+    /// Builds the shared part from its settings, and registers what it counts.
+    pub fn new(mut config: HttpConfig, registry: &mut Registry) -> Self {
+        config.base_path = routes::normal_base_path(&config.base_path);
+        Self {
+            large_bodies: Arc::new(Semaphore::new(config.large_bodies)),
+            metrics: Metrics::register(registry),
+            config,
+        }
+    }
+}
+
+/// What handlers need. One per HTTP worker.
+#[derive(Clone)]
+pub struct AppState {
+    /// The shared part.
+    pub edge: Arc<Edge>,
+    /// The actors.
+    pub system: System,
+    /// Everything that `/metrics` shows.
+    pub registry: Arc<Registry>,
+}
