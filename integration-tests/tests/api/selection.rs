@@ -14,6 +14,9 @@ fn keys(answer: &Value) -> Vec<String> {
     keys
 }
 
+/// The stated runtime, a header with its value, and the keys of what is evaluated.
+type Case<'a> = (Option<&'a str>, Option<(&'a str, &'a str)>, &'a [&'a str]);
+
 fn runtimes(kind: Kind) {
     let file = ProjectBuilder::new()
         .flag(FlagBuilder::new("any"))
@@ -28,8 +31,7 @@ fn runtimes(kind: Kind) {
     let undecided = ["any", "both"];
     let browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0.0.0";
     let agent = "User-Agent";
-    // The stated runtime, a header, and what is evaluated.
-    let cases: [(Option<&str>, Option<(&str, &str)>, &[&str]); 17] = [
+    let cases: [Case<'_>; 17] = [
         (Some("server"), None, &on_servers),
         (Some("CLIENT"), None, &on_clients),
         (Some("all"), None, &everything),

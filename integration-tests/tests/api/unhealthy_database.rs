@@ -2,7 +2,7 @@
 
 use burgee_integration_tests::deadline::eventually;
 use burgee_integration_tests::{
-    Cluster, Database, FlagBuilder, ProjectBuilder, ServerBuilder, TestServer, filter,
+    Database, FlagBuilder, ProjectBuilder, ServerBuilder, TestServer, filter,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
