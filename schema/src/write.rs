@@ -141,6 +141,24 @@ impl WriteTransaction {
         .await
     }
 
+    /// The project of each of these flag ids that was ever given, deleted ones included. A thousand at once at most.
+    pub async fn flag_owners(&mut self, ids: &[i32]) -> Result<Vec<(i32, i64)>> {
+        let ids = ids.to_vec();
+        self.ask(move |session| {
+            async move { flag::owners(session.connection(), &ids).await }.boxed()
+        })
+        .await
+    }
+
+    /// The project of each of these cohort ids that was ever given, deleted ones included. A thousand at once at most.
+    pub async fn cohort_owners(&mut self, ids: &[i64]) -> Result<Vec<(i64, i64)>> {
+        let ids = ids.to_vec();
+        self.ask(move |session| {
+            async move { cohort::owners(session.connection(), &ids).await }.boxed()
+        })
+        .await
+    }
+
     // Writing. `put_` inserts, or replaces what has the same id (or natural key where no id is named).
 
     /// By id.

@@ -103,3 +103,14 @@ pub(crate) async fn largest_id(connection: &mut Connection) -> Result<i64> {
     )?;
     Ok(id.unwrap_or(0))
 }
+
+/// The project of each of these ids that was ever given, deleted ones included.
+pub(crate) async fn owners(connection: &mut Connection, ids: &[i64]) -> Result<Vec<(i64, i64)>> {
+    on_both!(
+        connection,
+        cohorts::table
+            .filter(cohorts::id.eq_any(ids))
+            .select((cohorts::id, cohorts::project_id))
+            .load(connection)
+    )
+}

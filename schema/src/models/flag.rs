@@ -132,3 +132,14 @@ pub(crate) async fn largest_id(connection: &mut Connection) -> Result<i32> {
     )?;
     Ok(id.unwrap_or(0))
 }
+
+/// The project of each of these ids that was ever given, deleted ones included.
+pub(crate) async fn owners(connection: &mut Connection, ids: &[i32]) -> Result<Vec<(i32, i64)>> {
+    on_both!(
+        connection,
+        flags::table
+            .filter(flags::id.eq_any(ids))
+            .select((flags::id, flags::project_id))
+            .load(connection)
+    )
+}

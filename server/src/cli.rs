@@ -1,0 +1,138 @@
+//! The commands: each a function from its options to an exit code, writing to what it is given.
+//!
+//! Only here and in `main` is anything printed. 0 is success, 1 a failure at run time, 2 a bad setting or a bad file.
+
+pub mod apply;
+pub mod check;
+pub mod export;
+pub mod healthcheck;
+pub mod migrate;
+pub mod token;
+
+use crate::config::{Command, ConfigError, DatabaseUrl};
+use crate::project_file::{ApplyError, ExportError, MAX_BYTES};
+use burgee_schema::{Store, StoreError};
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// The exit code of a failure at run time.
+pub const FAILED: u8 = 1;
+/// The exit code of bad settings and bad files.
+pub const BAD_INPUT: u8 = 2;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Bad settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file that cannot be applied, or a database that cannot be changed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// An export that ended early.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The database.
+    #[error("the database does not answer as it should")]
+    Store(#[from] StoreError),
+    /// A file that cannot be read.
+    #[error("{file} cannot be read")]
+    Read {
+        /// Its name.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The output cannot be written.
+    #[error("the output cannot be written")]
+    Write(#[from] io::Error),
+    /// Anything else, in a sentence.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl CliError {
+    /// Returns the exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Apply(ApplyError::Problems(_)) | Self::Read { .. } => BAD_INPUT,
+            Self::Store(StoreError::Config(_)) => BAD_INPUT,
+            _ => FAILED,
+        }
+    }
+
+    /// Writes the error with its causes.
+    pub fn explain(&self, err: &mut impl Write) -> io::Result<()> {
+        write!(err, "{self}")?;
+        let mut source = self.source();
+        while let Some(cause) = source {
+            write!(err, ": {cause}")?;
+            source = cause.source();
+        }
+        writeln!(err)
+    }
+}
+
+/// Runs any command but `serve`, and returns the exit code.
+pub async fn run(
+    command: Command,
+    out: &mut (impl Write + Send),
+    err: &mut (impl Write + Send),
+) -> u8 {
+    let result = match command {
+        Command::Serve(_) => Err(CliError::Refused(
+            "serve is run by its own module".to_owned(),
+        )),
+        Command::Apply(args) => apply::run(&args, out, err).await,
+        Command::Export(args) => export::run(&args, out).await,
+        Command::Check(args) => check::run(&args, out, err).await,
+        Command::Migrate(args) => migrate::run(&args, out).await,
+        Command::Healthcheck(args) => healthcheck::run(&args, out),
+        Command::Token(args) => token::run(&args, out, err).await,
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = error.explain(err);
+            error.code()
+        }
+    }
+}
+
+/// Opens the database of a command, and runs its migrations or makes sure that none is pending.
+async fn open(url: &DatabaseUrl, migrate: bool) -> Result<Store, CliError> {
+    let store = Store::open(url.expose(), crate::config::command_pool()).await?;
+    if migrate {
+        store.migrate().await?;
+    } else if store.migrations().await?.iter().any(|m| !m.applied) {
+        return Err(CliError::Refused(
+            "the database has pending migrations; run `burgee migrate` first".to_owned(),
+        ));
+    }
+    Ok(store)
+}
+
+/// Reads a project file, or standard input for `-`, up to the largest size that is taken.
+pub(crate) fn read_file(path: &Path) -> Result<(String, String), CliError> {
+    let is_stdin = path == Path::new("-");
+    let file = match is_stdin {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
+    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
+    let mut text = String::new();
+    let read = match is_stdin {
+        true => io::stdin().lock().take(limit).read_to_string(&mut text),
+        false => std::fs::File::open(path)
+            .and_then(|opened| opened.take(limit).read_to_string(&mut text)),
+    };
+    match read {
+        Ok(_) => Ok((file, text)),
+        Err(source) => Err(CliError::Read { file, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

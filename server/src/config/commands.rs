@@ -1,0 +1,260 @@
+//! The command line: every command and its options.
+
+use super::faults::{ConfigError, Faults};
+use super::{DatabaseUrl, ServeOptions};
+use crate::project_file::{Format, is_scope};
+use burgee_schema::PoolConfig;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Evaluates feature flags for PostHog SDKs and OpenFeature, from SQLite or Postgres.
+///
+/// `burgee serve --demo` starts a server with an example project. Every option can also be given as an environment
+/// variable: BURGEE_ and the option's name in capitals, with _ for -.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "burgee", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// Serve flag evaluations over HTTP
+    ///
+    /// Runs pending migrations, applies the project file if one is given, and then answers /flags, /decide, health checks
+    /// and /metrics until it is told to stop (SIGTERM or Ctrl-C); running requests end first.
+    #[command(after_help = "Examples:
+  burgee serve --demo
+  burgee serve --project flags.yaml --watch
+  burgee serve --listen 0.0.0.0:8080 --database-url postgres://burgee:secret@db/burgee")]
+    Serve(Box<ServeOptions>),
+    /// Bring the database to what a project file says
+    ///
+    /// Objects are matched by what names them: projects by id or token, flags by key, cohorts by id or name, persons by any
+    /// of their distinct ids, groups by type and key. Everything happens in one transaction, or nothing does. Prints a line
+    /// for each object and a total. Exits with 2 and every problem when the file is bad, with 1 when the database fails.
+    #[command(after_help = "Examples:
+  burgee apply -f flags.yaml --dry-run
+  burgee apply -f flags.yaml --prune --database-url postgres://burgee:secret@db/burgee
+  burgee export | burgee apply -f - --database-url sqlite://copy.db")]
+    Apply(ApplyArgs),
+    /// Write what is stored as a project file
+    ///
+    /// The output is the same for the same content, and `burgee apply` takes it. Secret tokens and personal keys are written
+    /// as fingerprints, which apply accepts unchanged.
+    #[command(after_help = "Examples:
+  burgee export > all.yaml
+  burgee export --project 1 --format json")]
+    Export(ExportArgs),
+    /// Validate a project file without changing anything
+    ///
+    /// Names every problem with file, line, column and path: unknown fields and operators, wrong types, broken patterns,
+    /// variants above 100 percent, circles of dependencies, references to flags and cohorts that do not exist. Exits with 2
+    /// if there is any. Without a database the file must be complete in itself.
+    #[command(after_help = "Examples:
+  burgee check -f flags.yaml
+  burgee check -f flags.yaml --database-url sqlite://burgee.db")]
+    Check(CheckArgs),
+    /// Run or list database migrations
+    #[command(after_help = "Examples:
+  burgee migrate
+  burgee migrate --status")]
+    Migrate(MigrateArgs),
+    /// Ask a running server whether it is ready; exit with 0 if so, else with 1
+    #[command(after_help = "Example:
+  burgee healthcheck --url http://127.0.0.1:8080/_readiness")]
+    Healthcheck(HealthcheckArgs),
+    /// Make secret tokens and personal keys
+    Token(TokenArgs),
+}
+
+/// Which database.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DatabaseArgs {
+    /// Where everything is stored: sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(
+        long,
+        env = "BURGEE_DATABASE_URL",
+        default_value = "sqlite://burgee.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    database_url: String,
+}
+
+impl DatabaseArgs {
+    /// Types the setting.
+    pub fn resolve(&self) -> Result<DatabaseUrl, ConfigError> {
+        resolve_url(&self.database_url)
+    }
+}
+
+fn resolve_url(raw: &str) -> Result<DatabaseUrl, ConfigError> {
+    let mut faults = Faults::default();
+    let url = faults.database_url(raw);
+    faults.finish(url)
+}
+
+/// Returns the pool of a command that runs alone: few connections, and patience.
+pub(crate) fn command_pool() -> PoolConfig {
+    PoolConfig {
+        max_size: 2,
+        min_idle: 0,
+        acquire_timeout: Duration::from_secs(10),
+        query_timeout: Duration::from_secs(30),
+        write_timeout: Duration::from_secs(300),
+        ..PoolConfig::default()
+    }
+}
+
+/// The options of `burgee apply`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ApplyArgs {
+    /// The project file, YAML or JSON; - reads standard input
+    #[arg(short, long, env = "BURGEE_FILE", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Remove what the file does not name, in the projects it names; credentials only where the file lists credentials
+    #[arg(long, env = "BURGEE_PRUNE")]
+    pub prune: bool,
+    /// Print the difference and change nothing
+    #[arg(long, env = "BURGEE_DRY_RUN")]
+    pub dry_run: bool,
+    /// Store flags and cohorts that `burgee check` would refuse, with a warning for each
+    #[arg(long, env = "BURGEE_LENIENT")]
+    pub lenient: bool,
+    /// Refuse when migrations are pending, instead of running them
+    #[arg(long, env = "BURGEE_NO_MIGRATE")]
+    pub no_migrate: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+/// The options of `burgee export`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExportArgs {
+    /// Only this project
+    #[arg(long, env = "BURGEE_PROJECT_ID", value_name = "ID")]
+    pub project: Option<i64>,
+    /// How to write it
+    #[arg(long, env = "BURGEE_FORMAT", value_enum, default_value = "yaml")]
+    pub format: Format,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+/// The options of `burgee check`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CheckArgs {
+    /// The project file, YAML or JSON; - reads standard input
+    #[arg(short, long, env = "BURGEE_FILE", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Also check against what this database holds: references, ids, persons
+    #[arg(
+        long,
+        env = "BURGEE_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    database_url: Option<String>,
+}
+
+impl CheckArgs {
+    /// Types the setting.
+    pub fn resolve(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
+        self.database_url.as_deref().map(resolve_url).transpose()
+    }
+}
+
+/// The options of `burgee migrate`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct MigrateArgs {
+    /// List the migrations and run none; exit with 1 if any is pending
+    #[arg(long, env = "BURGEE_STATUS")]
+    pub status: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+/// The options of `burgee healthcheck`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct HealthcheckArgs {
+    /// What to ask; only plain http
+    #[arg(
+        long,
+        env = "BURGEE_URL",
+        default_value = "http://127.0.0.1:8080/_readiness",
+        value_name = "URL"
+    )]
+    pub url: String,
+    /// How long to wait for the answer, in milliseconds
+    #[arg(
+        long,
+        env = "BURGEE_TIMEOUT_MS",
+        default_value_t = 2000,
+        value_name = "MS"
+    )]
+    pub timeout_ms: u64,
+}
+
+/// The options of `burgee token`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TokenArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TokenAction,
+}
+
+/// What to do with keys.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum TokenAction {
+    /// Make a key, store its fingerprint, and print it once
+    ///
+    /// The key itself is stored nowhere: what is not copied now is lost.
+    #[command(after_help = "Examples:
+  burgee token new --project 1 --kind secret
+  burgee token new --project 1 --kind personal --scopes feature_flag:read,cohort:write --label ci")]
+    New(TokenNewArgs),
+}
+
+/// Which kind of key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TokenKind {
+    /// A project secret key, phs_…: definitions for local evaluation, OFREP
+    Secret,
+    /// A personal key, phx_…: all of that and the admin API, as its scopes allow
+    Personal,
+}
+
+/// The options of `burgee token new`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TokenNewArgs {
+    /// The id of the project
+    #[arg(long, env = "BURGEE_PROJECT_ID", value_name = "ID")]
+    pub project: i64,
+    /// Which kind of key
+    #[arg(long, env = "BURGEE_KIND", value_enum)]
+    pub kind: TokenKind,
+    /// What a personal key may do, separated by commas: feature_flag:read, cohort:write …, or * for everything
+    #[arg(long, env = "BURGEE_SCOPES", value_delimiter = ',', value_parser = scope, value_name = "SCOPES")]
+    pub scopes: Vec<String>,
+    /// What a personal key is for; unique within the project, made up when missing
+    #[arg(long, env = "BURGEE_LABEL", value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+fn scope(text: &str) -> Result<String, String> {
+    if is_scope(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected `*`, or an object and an action such as feature_flag:read".to_owned())
+    }
+}

@@ -1,0 +1,500 @@
+//! The settings of `burgee serve`.
+
+use super::faults::{ConfigError, Faults};
+use super::{Budget, DatabaseUrl};
+use burgee_schema::PoolConfig;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// The settings as they were written.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ServeOptions {
+    /// Address and port to listen on
+    #[arg(
+        long,
+        env = "BURGEE_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    listen: String,
+    /// Where everything is stored: sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(
+        long,
+        env = "BURGEE_DATABASE_URL",
+        default_value = "sqlite://burgee.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    database_url: String,
+    /// A project file to apply before serving
+    #[arg(long, env = "BURGEE_PROJECT", value_name = "FILE")]
+    project: Option<PathBuf>,
+    /// Apply the project file again whenever it changes; a bad file is reported and changes nothing
+    #[arg(long, env = "BURGEE_WATCH", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    watch: String,
+    /// Store flags and cohorts of the project file that `burgee check` would refuse, with a warning for each
+    #[arg(long, env = "BURGEE_LENIENT", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    lenient: String,
+    /// Load the built-in demo project and print a request to try
+    #[arg(long, env = "BURGEE_DEMO", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    demo: String,
+    /// Refuse to start when migrations are pending, instead of running them
+    #[arg(long, env = "BURGEE_NO_MIGRATE", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    no_migrate: String,
+    /// A path in front of every route, such as /ph
+    #[arg(
+        long,
+        env = "BURGEE_BASE_PATH",
+        default_value = "",
+        value_name = "PATH"
+    )]
+    base_path: String,
+
+    /// The largest number of database connections
+    #[arg(
+        long,
+        env = "BURGEE_POOL_SIZE",
+        default_value = "10",
+        value_name = "N",
+        help_heading = "Database"
+    )]
+    pool_size: String,
+    /// Idle connections kept open, and opened before the server is ready
+    #[arg(
+        long,
+        env = "BURGEE_POOL_MIN_IDLE",
+        default_value = "2",
+        value_name = "N",
+        help_heading = "Database"
+    )]
+    pool_min_idle: String,
+    /// How long a request waits for a connection, in milliseconds
+    #[arg(
+        long,
+        env = "BURGEE_POOL_ACQUIRE_TIMEOUT_MS",
+        default_value = "50",
+        value_name = "MS",
+        help_heading = "Database"
+    )]
+    pool_acquire_timeout_ms: String,
+    /// How long a reading statement may run, in milliseconds
+    #[arg(
+        long,
+        env = "BURGEE_QUERY_TIMEOUT_MS",
+        default_value = "100",
+        value_name = "MS",
+        help_heading = "Database"
+    )]
+    query_timeout_ms: String,
+    /// How long a statement of a write, a migration or an export may run, in milliseconds
+    #[arg(
+        long,
+        env = "BURGEE_WRITE_TIMEOUT_MS",
+        default_value = "30000",
+        value_name = "MS",
+        help_heading = "Database"
+    )]
+    write_timeout_ms: String,
+    /// Close connections that were idle for this long, in seconds
+    #[arg(
+        long,
+        env = "BURGEE_POOL_IDLE_TIMEOUT_S",
+        default_value = "300",
+        value_name = "S",
+        help_heading = "Database"
+    )]
+    pool_idle_timeout_s: String,
+    /// Replace connections older than this, in seconds
+    #[arg(
+        long,
+        env = "BURGEE_POOL_MAX_LIFETIME_S",
+        default_value = "1800",
+        value_name = "S",
+        help_heading = "Database"
+    )]
+    pool_max_lifetime_s: String,
+    /// How often the database is asked for changes that no notification told of, in seconds
+    #[arg(
+        long,
+        env = "BURGEE_POLL_INTERVAL_S",
+        default_value = "5",
+        value_name = "S",
+        help_heading = "Database"
+    )]
+    poll_interval_s: String,
+
+    /// How long a request may take, in milliseconds
+    #[arg(
+        long,
+        env = "BURGEE_REQUEST_TIMEOUT_MS",
+        default_value = "1000",
+        value_name = "MS",
+        help_heading = "Requests"
+    )]
+    request_timeout_ms: String,
+    /// The largest body as received, in bytes
+    #[arg(
+        long,
+        env = "BURGEE_BODY_LIMIT_BYTES",
+        default_value = "2097152",
+        value_name = "BYTES",
+        help_heading = "Requests"
+    )]
+    body_limit_bytes: String,
+    /// The largest body after decompression, in bytes
+    #[arg(
+        long,
+        env = "BURGEE_DECOMPRESSED_LIMIT_BYTES",
+        default_value = "20971520",
+        value_name = "BYTES",
+        help_heading = "Requests"
+    )]
+    decompressed_limit_bytes: String,
+    /// How many requests may be worked on at once; further ones are refused
+    #[arg(
+        long,
+        env = "BURGEE_MAX_IN_FLIGHT",
+        default_value = "4096",
+        value_name = "N",
+        help_heading = "Requests"
+    )]
+    max_in_flight: String,
+    /// How many connections each HTTP worker holds open
+    #[arg(
+        long,
+        env = "BURGEE_MAX_CONNECTIONS",
+        default_value = "8192",
+        value_name = "N",
+        help_heading = "Requests"
+    )]
+    max_connections: String,
+    /// How long an idle connection is kept open, in seconds
+    #[arg(
+        long,
+        env = "BURGEE_KEEP_ALIVE_S",
+        default_value = "75",
+        value_name = "S",
+        help_heading = "Requests"
+    )]
+    keep_alive_s: String,
+    /// How long running requests may take to end when the server stops, in seconds
+    #[arg(
+        long,
+        env = "BURGEE_SHUTDOWN_TIMEOUT_S",
+        default_value = "10",
+        value_name = "S",
+        help_heading = "Requests"
+    )]
+    shutdown_timeout_s: String,
+    /// The status of a refusal under overload: 503, or 504 for SDKs that try again only on that
+    #[arg(
+        long,
+        env = "BURGEE_OVERLOAD_STATUS",
+        default_value = "503",
+        value_name = "STATUS",
+        help_heading = "Requests"
+    )]
+    overload_status: String,
+
+    /// How many CPUs to plan for; 0 finds out, container limits included
+    #[arg(
+        long,
+        env = "BURGEE_CPUS",
+        default_value = "0",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    cpus: String,
+    /// HTTP workers; auto derives it from the CPUs
+    #[arg(
+        long,
+        env = "BURGEE_HTTP_WORKERS",
+        default_value = "auto",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    http_workers: String,
+    /// Evaluators of small requests; auto derives it from the CPUs
+    #[arg(
+        long,
+        env = "BURGEE_EVALUATORS",
+        default_value = "auto",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    evaluators: String,
+    /// Evaluators of large requests; auto derives it from the CPUs
+    #[arg(
+        long,
+        env = "BURGEE_LARGE_EVALUATORS",
+        default_value = "auto",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    large_evaluators: String,
+    /// Threads that large evaluations run on; auto derives it from the CPUs
+    #[arg(
+        long,
+        env = "BURGEE_CPU_THREADS",
+        default_value = "auto",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    cpu_threads: String,
+    /// Threads of the runtime that database connections live on; auto derives it from the CPUs
+    #[arg(
+        long,
+        env = "BURGEE_DATABASE_THREADS",
+        default_value = "auto",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    database_threads: String,
+    /// Evaluations that may wait for one evaluator
+    #[arg(
+        long,
+        env = "BURGEE_MAILBOX_CAPACITY",
+        default_value = "256",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    mailbox_capacity: String,
+    /// Look-ups of persons that may wait for the database
+    #[arg(
+        long,
+        env = "BURGEE_LOADER_MAILBOX_CAPACITY",
+        default_value = "4096",
+        value_name = "N",
+        help_heading = "Threads and queues"
+    )]
+    loader_mailbox_capacity: String,
+
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+/// How to log, as it was written.
+#[derive(Debug, Clone, clap::Args)]
+struct LogOptions {
+    /// text, json, or auto: text on a terminal and JSON elsewhere
+    #[arg(
+        long,
+        env = "BURGEE_LOG_FORMAT",
+        default_value = "auto",
+        value_name = "FORMAT",
+        help_heading = "Logging"
+    )]
+    log_format: String,
+    /// What to log: error, warn, info, debug, trace, or a filter such as info,burgee=debug
+    #[arg(
+        long,
+        env = "BURGEE_LOG_LEVEL",
+        default_value = "info",
+        value_name = "FILTER",
+        help_heading = "Logging"
+    )]
+    log_level: String,
+}
+
+/// The settings of a server, typed.
+#[derive(Debug, Clone)]
+pub struct ServeConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where everything is stored.
+    pub database_url: DatabaseUrl,
+    /// A project file to apply first.
+    pub project: Option<PathBuf>,
+    /// Whether to apply it again when it changes.
+    pub watch: bool,
+    /// Whether definitions that `check` refuses are stored.
+    pub lenient: bool,
+    /// Whether to load the demo project.
+    pub demo: bool,
+    /// Whether to run pending migrations.
+    pub migrate: bool,
+    /// In front of every route: empty, or a path that begins with a slash and does not end in one.
+    pub base_path: String,
+    /// The pool.
+    pub pool: PoolConfig,
+    /// How often to ask for changes.
+    pub poll_interval: Duration,
+    /// The budget of a request.
+    pub request_timeout: Duration,
+    /// The largest body as received, in bytes.
+    pub body_limit: usize,
+    /// The largest body after decompression, in bytes.
+    pub decompressed_limit: usize,
+    /// Requests worked on at once.
+    pub max_in_flight: usize,
+    /// Open connections of each worker.
+    pub max_connections: usize,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long a stop may take.
+    pub shutdown_timeout: Duration,
+    /// 503 or 504.
+    pub overload_status: u16,
+    /// Threads of each kind.
+    pub budget: Budget,
+    /// What may wait for one evaluator.
+    pub mailbox_capacity: usize,
+    /// What may wait for the person loader.
+    pub loader_mailbox_capacity: usize,
+    /// How to log.
+    pub log: LogConfig,
+}
+
+/// How to log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// In which form.
+    pub format: LogFormat,
+    /// A filter in the syntax of `tracing`.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// Text.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl ServeOptions {
+    /// Types the settings; all bad ones are told together.
+    pub fn resolve(&self) -> Result<ServeConfig, ConfigError> {
+        let mut faults = Faults::default();
+        let f = &mut faults;
+        let budget = self.budget(f);
+        let config = ServeConfig {
+            listen: f.address("listen", &self.listen),
+            database_url: f.database_url(&self.database_url),
+            project: self.project.clone(),
+            watch: f.switch("watch", &self.watch),
+            lenient: f.switch("lenient", &self.lenient),
+            demo: f.switch("demo", &self.demo),
+            migrate: !f.switch("no-migrate", &self.no_migrate),
+            base_path: base_path(&self.base_path, f),
+            pool: self.pool(budget.database_threads, f),
+            poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),
+            request_timeout: f.millis("request-timeout-ms", &self.request_timeout_ms),
+            body_limit: f.number("body-limit-bytes", &self.body_limit_bytes, 1024..=1 << 30),
+            decompressed_limit: f.number(
+                "decompressed-limit-bytes",
+                &self.decompressed_limit_bytes,
+                1024..=1 << 32,
+            ),
+            max_in_flight: f.number("max-in-flight", &self.max_in_flight, 1..=1_000_000),
+            max_connections: f.number("max-connections", &self.max_connections, 1..=1_000_000),
+            keep_alive: f.seconds("keep-alive-s", &self.keep_alive_s, 0),
+            shutdown_timeout: f.seconds("shutdown-timeout-s", &self.shutdown_timeout_s, 0),
+            overload_status: f.word(
+                "overload-status",
+                &self.overload_status,
+                &[("503", 503), ("504", 504)],
+                503,
+            ),
+            budget,
+            mailbox_capacity: f.number("mailbox-capacity", &self.mailbox_capacity, 1..=1_000_000),
+            loader_mailbox_capacity: f.number(
+                "loader-mailbox-capacity",
+                &self.loader_mailbox_capacity,
+                1..=1_000_000,
+            ),
+            log: self.log.resolve(f),
+        };
+        if config.watch && config.project.is_none() {
+            f.add("watch", "needs --project");
+        }
+        if config.decompressed_limit < config.body_limit {
+            let message = "must not be below --body-limit-bytes";
+            f.add("decompressed-limit-bytes", message);
+        }
+        faults.finish(config)
+    }
+
+    fn budget(&self, f: &mut Faults) -> Budget {
+        let cpus = match f.number("cpus", &self.cpus, 0..=65_536) {
+            0 => Budget::detect(),
+            cpus => cpus,
+        };
+        let derived = Budget::of(cpus);
+        Budget {
+            http_workers: f.auto("http-workers", &self.http_workers, derived.http_workers),
+            evaluators: f.auto("evaluators", &self.evaluators, derived.evaluators),
+            large_evaluators: f.auto(
+                "large-evaluators",
+                &self.large_evaluators,
+                derived.large_evaluators,
+            ),
+            cpu_threads: f.auto("cpu-threads", &self.cpu_threads, derived.cpu_threads),
+            database_threads: f.auto(
+                "database-threads",
+                &self.database_threads,
+                derived.database_threads,
+            ),
+        }
+    }
+
+    fn pool(&self, threads: usize, f: &mut Faults) -> PoolConfig {
+        let pool = PoolConfig {
+            max_size: f.number("pool-size", &self.pool_size, 1..=10_000),
+            min_idle: f.number("pool-min-idle", &self.pool_min_idle, 0..=10_000),
+            acquire_timeout: f.millis("pool-acquire-timeout-ms", &self.pool_acquire_timeout_ms),
+            query_timeout: f.millis("query-timeout-ms", &self.query_timeout_ms),
+            write_timeout: f.millis("write-timeout-ms", &self.write_timeout_ms),
+            idle_timeout: f.seconds("pool-idle-timeout-s", &self.pool_idle_timeout_s, 1),
+            max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
+            threads,
+        };
+        if pool.min_idle > pool.max_size {
+            f.add("pool-min-idle", "must not be above --pool-size");
+        }
+        pool
+    }
+}
+
+impl LogOptions {
+    fn resolve(&self, f: &mut Faults) -> LogConfig {
+        let words = [
+            ("auto", LogFormat::Auto),
+            ("text", LogFormat::Text),
+            ("json", LogFormat::Json),
+        ];
+        if let Err(error) = EnvFilter::try_new(&self.log_level) {
+            f.add("log-level", error);
+        }
+        LogConfig {
+            format: f.word("log-format", &self.log_format, &words, LogFormat::Auto),
+            filter: self.log_level.clone(),
+        }
+    }
+}
+
+fn base_path(raw: &str, f: &mut Faults) -> String {
+    let path = raw.trim_end_matches('/');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+    if !path.is_empty() && (!path.starts_with('/') || !path.chars().all(allowed)) {
+        f.add(
+            "base-path",
+            format!("expected a path such as /ph, found {raw:?}"),
+        );
+    }
+    path.to_owned()
+}
