@@ -208,6 +208,18 @@ impl Server {
         Ok(())
     }
 
+    /// Returns what it has logged since it was started last.
+    pub fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.directory.join("log"))?)
+    }
+
+    /// Returns a client that a thread of its own may use.
+    pub fn client(&self) -> Client {
+        Client {
+            program: self.programs.join("psql"),
+        }
+    }
+
     /// Stops the server and every backend where they stand, until the answer is dropped.
     pub fn freeze(&self) -> Result<Frozen> {
         let postmaster = lock(&self.process)
@@ -231,28 +243,7 @@ impl Server {
 
     /// Runs SQL in a database.
     pub fn query(&self, database: &str, sql: &str) -> Result<String> {
-        let output = Command::new(self.programs.join("psql"))
-            .args([
-                "-X",
-                "-q",
-                "-A",
-                "-t",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-c",
-                sql,
-                &self.url(database),
-            ])
-            .env_remove("PGOPTIONS")
-            .stdin(Stdio::null())
-            .output()
-            .context("psql cannot be started")?;
-        ensure!(
-            output.status.success(),
-            "psql: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+        self.client().query(&self.url(database), sql)
     }
 
     fn make_cluster(&self) -> Result<()> {
@@ -318,6 +309,39 @@ impl Drop for Server {
             drop(guard.stdin.take());
             let _ended = guard.wait();
         }
+    }
+}
+
+/// Asks databases by their URL.
+pub struct Client {
+    program: PathBuf,
+}
+
+impl Client {
+    /// Runs SQL; returns what it prints, columns separated by `|`.
+    pub fn query(&self, url: &str, sql: &str) -> Result<String> {
+        let output = Command::new(&self.program)
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-c",
+                sql,
+                url,
+            ])
+            .env_remove("PGOPTIONS")
+            .stdin(Stdio::null())
+            .output()
+            .context("psql cannot be started")?;
+        ensure!(
+            output.status.success(),
+            "psql: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
     }
 }
 

@@ -7,6 +7,7 @@ pub mod check;
 pub mod export;
 pub mod healthcheck;
 pub mod migrate;
+pub mod serve;
 pub mod token;
 
 use crate::config::{Command, ConfigError, DatabaseUrl};
@@ -74,22 +75,16 @@ impl CliError {
     }
 }
 
-/// Runs any command but `serve`, and returns the exit code.
-pub async fn run(
-    command: Command,
-    out: &mut (impl Write + Send),
-    err: &mut (impl Write + Send),
-) -> u8 {
+/// Runs a command, and returns the exit code.
+pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Write + Send)) -> u8 {
     let result = match command {
-        Command::Serve(_) => Err(CliError::Refused(
-            "serve is run by its own module".to_owned(),
-        )),
-        Command::Apply(args) => apply::run(&args, out, err).await,
-        Command::Export(args) => export::run(&args, out).await,
-        Command::Check(args) => check::run(&args, out, err).await,
-        Command::Migrate(args) => migrate::run(&args, out).await,
+        Command::Serve(options) => return serve::run(&options, out, err),
+        Command::Apply(args) => wait(apply::run(&args, out, err)),
+        Command::Export(args) => wait(export::run(&args, out)),
+        Command::Check(args) => wait(check::run(&args, out, err)),
+        Command::Migrate(args) => wait(migrate::run(&args, out)),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
-        Command::Token(args) => token::run(&args, out, err).await,
+        Command::Token(args) => wait(token::run(&args, out, err)),
     };
     match result {
         Ok(code) => code,
@@ -101,17 +96,30 @@ pub async fn run(
     }
 }
 
+/// Runs a command that talks to the database.
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
+}
+
 /// Opens the database of a command, and runs its migrations or makes sure that none is pending.
 async fn open(url: &DatabaseUrl, migrate: bool) -> Result<Store, CliError> {
     let store = Store::open(url.expose(), crate::config::command_pool()).await?;
+    prepare(&store, migrate).await?;
+    Ok(store)
+}
+
+/// Runs the migrations of a database, or makes sure that none is pending.
+pub(crate) async fn prepare(store: &Store, migrate: bool) -> Result<(), CliError> {
     if migrate {
-        store.migrate().await?;
+        for name in store.migrate().await? {
+            tracing::info!(name, "migrated");
+        }
     } else if store.migrations().await?.iter().any(|m| !m.applied) {
         return Err(CliError::Refused(
             "the database has pending migrations; run `burgee migrate` first".to_owned(),
         ));
     }
-    Ok(store)
+    Ok(())
 }
 
 /// Reads a project file, or standard input for `-`, up to the largest size that is taken.

@@ -3,13 +3,11 @@
 //! The command line is read as texts, because clap stops at the first value it cannot parse; [`ServeOptions::resolve`] and
 //! its kin turn them into typed settings and tell all faults together. Whoever uses a setting gets a value, never a name.
 
-mod budget;
 mod commands;
 mod faults;
 mod serve;
 mod table;
 
-pub use budget::Budget;
 pub(crate) use commands::command_pool;
 pub use commands::{
     ApplyArgs, CheckArgs, Cli, Command, DatabaseArgs, ExportArgs, HealthcheckArgs, MigrateArgs,

@@ -8,7 +8,7 @@ mod tests;
 use crate::body::{BodyError, DecodeError};
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use burgee_actors::{EvaluateError, ProjectError};
 use serde::Serialize;
@@ -244,6 +244,7 @@ impl ResponseError for ApiError {
         let (status, content) = self.content();
         let mut response = content.into_response(status);
         let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Self::MethodNotAllowed { allow } = self {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }

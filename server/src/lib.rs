@@ -1,4 +1,4 @@
-//! Burgee's HTTP edge: decodes requests, asks [`burgee_actors::System`], encodes answers; and the command line.
+//! Burgee's HTTP edge and command line: decodes requests, asks [`burgee_actors::System`], encodes answers.
 //!
 //! A library so that tests can build the application; the program itself is `main.rs`.
 
@@ -6,6 +6,7 @@ pub mod body;
 pub mod cli;
 pub mod config;
 pub mod cors;
+pub mod demo;
 pub mod error;
 pub mod flags_request;
 pub mod flags_response;
@@ -14,5 +15,6 @@ pub mod middleware;
 pub mod project_file;
 pub mod remote_config;
 pub mod routes;
+pub mod startup;
 pub mod state;
 pub mod telemetry;

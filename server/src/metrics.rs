@@ -49,7 +49,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers all series; their names start with `burgee_http_` when the registry adds the prefix `burgee`.
+    /// Registers all series; their names start with `burgee_http_`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             requests: Family::default(),
@@ -60,34 +60,34 @@ impl Metrics {
             panics: Counter::default(),
         };
         registry.register(
-            "http_requests",
+            "burgee_http_requests",
             "Requests by route pattern, method and status",
             metrics.requests.clone(),
         );
         registry.register_with_unit(
-            "http_request_duration",
+            "burgee_http_request_duration",
             "Time from a request's head to its answer",
             Unit::Seconds,
             metrics.durations.clone(),
         );
         registry.register(
-            "http_requests_in_flight",
+            "burgee_http_requests_in_flight",
             "Requests that are not answered yet",
             metrics.in_flight.clone(),
         );
         registry.register_with_unit(
-            "http_request_body",
+            "burgee_http_request_body",
             "Body bytes taken off the wire",
             Unit::Bytes,
             metrics.request_bytes.clone(),
         );
         registry.register(
-            "http_body_failures",
+            "burgee_http_body_failures",
             "Bodies that could not be read or decoded",
             metrics.decode_failures.clone(),
         );
         registry.register(
-            "http_panics",
+            "burgee_http_panics",
             "Requests whose handler crashed",
             metrics.panics.clone(),
         );

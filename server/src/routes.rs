@@ -13,7 +13,7 @@ use crate::state::{AppState, Edge};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::http::uri::PathAndQuery;
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, HttpResponse, Resource, web};
@@ -189,6 +189,7 @@ async fn not_found() -> Result<HttpResponse, ApiError> {
 fn plain(mut response: actix_web::HttpResponseBuilder, text: impl Into<String>) -> HttpResponse {
     response
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
         .body(text.into())
 }
 

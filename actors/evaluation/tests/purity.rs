@@ -1,4 +1,5 @@
 //! The core stays pure: nothing that waits, talks or stores is among what it is built from.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::{collections::BTreeSet, process::Command};
 

@@ -1,4 +1,5 @@
 //! Whole flags from shared data: the worked examples, which HTTP tests run as well.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use burgee_evaluation::{
     CohortId, CohortSet, Definitions, Evaluation, MatchingVersion, Moment, Needs, Selector, Stored,

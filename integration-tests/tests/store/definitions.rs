@@ -254,8 +254,14 @@ async fn keys_are_found_by_fingerprint(database: TestDatabase) {
         write.put_secret_token(&token).await.unwrap();
         write.put_secret_token(&token).await.unwrap();
         write.put_personal_key(&key).await.unwrap();
-        assert_eq!(write.secret_tokens(1).await.unwrap(), [token.clone()]);
-        assert_eq!(write.personal_keys(1).await.unwrap(), [key.clone()]);
+        assert_eq!(
+            write.secret_tokens(1).await.unwrap(),
+            std::slice::from_ref(&token)
+        );
+        assert_eq!(
+            write.personal_keys(1).await.unwrap(),
+            std::slice::from_ref(&key)
+        );
     })
     .await;
     assert_eq!(

@@ -46,15 +46,17 @@ pub(crate) async fn of_project(
     connection: &mut Connection,
     project_id: i64,
 ) -> Result<Vec<FlagRow>> {
-    on_both!(
+    let mut rows: Vec<FlagRow> = on_both!(
         connection,
         flags::table
             .filter(flags::project_id.eq(project_id))
             .filter(flags::deleted.eq(false))
-            .order(flags::key)
             .select(FlagRow::as_select())
             .load(connection)
-    )
+    )?;
+    // Not by the database: Postgres sorts texts by its own locale, and exports would differ.
+    rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    Ok(rows)
 }
 
 /// Inserts a flag, or replaces the project's flag with this id. Another project's flag is never touched: its id is

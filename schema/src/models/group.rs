@@ -67,14 +67,16 @@ pub(crate) async fn of_project(
     connection: &mut Connection,
     project_id: i64,
 ) -> Result<Vec<GroupRow>> {
-    on_both!(
+    let mut rows: Vec<GroupRow> = on_both!(
         connection,
         groups::table
             .filter(groups::project_id.eq(project_id))
-            .order((groups::group_type_index, groups::key))
             .select(GroupRow::as_select())
             .load(connection)
-    )
+    )?;
+    // Not by the database: Postgres sorts texts by its own locale, and exports would differ.
+    rows.sort_unstable_by(|a, b| (a.group_type_index, &a.key).cmp(&(b.group_type_index, &b.key)));
+    Ok(rows)
 }
 
 struct PutGroups;

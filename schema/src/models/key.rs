@@ -78,14 +78,16 @@ pub(crate) async fn personal_keys_of_project(
     connection: &mut Connection,
     project_id: i64,
 ) -> Result<Vec<PersonalKeyRow>> {
-    on_both!(
+    let mut rows: Vec<PersonalKeyRow> = on_both!(
         connection,
         personal_keys::table
             .filter(personal_keys::project_id.eq(project_id))
-            .order(personal_keys::label)
             .select(PersonalKeyRow::as_select())
             .load(connection)
-    )
+    )?;
+    // Not by the database: Postgres sorts texts by its own locale, and exports would differ.
+    rows.sort_unstable_by(|a, b| a.label.cmp(&b.label));
+    Ok(rows)
 }
 
 /// Adds a secret token. The project's own may be there already; another project's may not.

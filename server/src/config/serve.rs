@@ -1,7 +1,8 @@
 //! The settings of `burgee serve`.
 
+use super::DatabaseUrl;
 use super::faults::{ConfigError, Faults};
-use super::{Budget, DatabaseUrl};
+use burgee_actors::Budget;
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -391,7 +392,7 @@ impl ServeOptions {
             demo: f.switch("demo", &self.demo),
             migrate: !f.switch("no-migrate", &self.no_migrate),
             base_path: base_path(&self.base_path, f),
-            pool: self.pool(budget.database_threads, f),
+            pool: self.pool(budget.database, f),
             poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),
             request_timeout: f.millis("request-timeout-ms", &self.request_timeout_ms),
             body_limit: f.number("body-limit-bytes", &self.body_limit_bytes, 1024..=1 << 30),
@@ -430,25 +431,20 @@ impl ServeOptions {
     }
 
     fn budget(&self, f: &mut Faults) -> Budget {
-        let cpus = match f.number("cpus", &self.cpus, 0..=65_536) {
+        let derived = match f.number("cpus", &self.cpus, 0..=65_536) {
             0 => Budget::detect(),
-            cpus => cpus,
+            cpus => Budget::for_cpus(cpus),
         };
-        let derived = Budget::of(cpus);
         Budget {
             http_workers: f.auto("http-workers", &self.http_workers, derived.http_workers),
-            evaluators: f.auto("evaluators", &self.evaluators, derived.evaluators),
+            small_evaluators: f.auto("evaluators", &self.evaluators, derived.small_evaluators),
             large_evaluators: f.auto(
                 "large-evaluators",
                 &self.large_evaluators,
                 derived.large_evaluators,
             ),
-            cpu_threads: f.auto("cpu-threads", &self.cpu_threads, derived.cpu_threads),
-            database_threads: f.auto(
-                "database-threads",
-                &self.database_threads,
-                derived.database_threads,
-            ),
+            rayon: f.auto("cpu-threads", &self.cpu_threads, derived.rayon),
+            database: f.auto("database-threads", &self.database_threads, derived.database),
         }
     }
 

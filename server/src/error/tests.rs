@@ -56,6 +56,8 @@ fn every_body_error() -> Vec<BodyError> {
 fn line(error: &ApiError) -> String {
     let response = error.error_response();
     assert_eq!(response.status(), error.status_code());
+    let cached = response.headers().get(CACHE_CONTROL);
+    assert_eq!(cached.unwrap(), "no-store");
     let mut line = response.status().as_u16().to_string();
     for name in [CONTENT_TYPE, RETRY_AFTER, ALLOW] {
         if let Some(value) = response.headers().get(&name) {

@@ -12,8 +12,8 @@ use crate::middleware::RequestId;
 use crate::remote_config::RemoteConfig;
 use crate::state::AppState;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, ORIGIN,
-    REFERER, USER_AGENT,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, ORIGIN, REFERER, USER_AGENT,
 };
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use burgee_actors::{EvaluateRequest, ProjectSnapshot};
@@ -32,6 +32,9 @@ const ORIGINAL_ENDPOINT: HeaderName = HeaderName::from_static("x-original-endpoi
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Adds the methods of one of the two paths.
 pub(super) fn register(resource: Resource, route: Route) -> Resource {
@@ -74,8 +77,8 @@ async fn evaluate(
     let query = FlagsQuery::parse(request.query_string());
     let raw = read(&state, &request, payload).await?;
     let clock = Clock::start(&state, request.headers());
-    let asked = decode(&state, &request, &query, raw, clock).await?;
-    let token = asked.token.clone().ok_or(ApiError::NoToken)?;
+    let mut asked = decode(&state, &request, &query, raw, clock).await?;
+    let token = asked.token.take().ok_or(ApiError::NoToken)?;
     let project = state.system.project(&token, clock.deadline).await?;
     let project = project.ok_or(ApiError::UnknownToken)?;
     let evaluations = if asked.disable_flags {
@@ -244,7 +247,7 @@ fn unwritable(error: &serde_json::Error) -> ApiError {
 /// The headers of section 3.12: the answer belongs to this person and this moment.
 fn answer(body: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_TYPE, JSON))
+        .insert_header((CACHE_CONTROL, NO_STORE))
         .body(body)
 }

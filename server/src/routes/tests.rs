@@ -231,6 +231,11 @@ async fn every_answer_may_be_read_from_another_origin() {
             Some("true")
         );
         assert_eq!(header(&headers, "vary"), Some("Origin"));
+        let is_bodiless = status == 204;
+        assert!(
+            is_bodiless || header(&headers, "cache-control") == Some("no-store"),
+            "{method} {path}"
+        );
         let exposed = header(&headers, "access-control-expose-headers");
         assert_eq!(exposed, Some("ETag, Retry-After"));
     }
@@ -311,10 +316,10 @@ async fn a_crash_is_an_answer_and_hurts_nobody_else() {
     assert_eq!(next.status(), 200);
     let counted = crate::metrics::prometheus_text(&registry).unwrap();
     for line in [
-        "http_panics_total 1",
-        "http_requests_in_flight 0",
-        r#"http_requests_total{route="unmatched",method="GET",status="500"} 1"#,
-        r#"http_requests_total{route="/flags",method="GET",status="200"} 1"#,
+        "burgee_http_panics_total 1",
+        "burgee_http_requests_in_flight 0",
+        r#"burgee_http_requests_total{route="unmatched",method="GET",status="500"} 1"#,
+        r#"burgee_http_requests_total{route="/flags",method="GET",status="200"} 1"#,
     ] {
         assert!(counted.lines().any(|it| it == line), "{line}\n{counted}");
     }
@@ -343,6 +348,6 @@ async fn labels_never_come_from_the_request() {
         !counted.contains("secret") && !counted.contains("BREW"),
         "{counted}"
     );
-    let line = r#"http_requests_total{route="/flags",method="other",status="405"} 1"#;
+    let line = r#"burgee_http_requests_total{route="/flags",method="other",status="405"} 1"#;
     assert!(counted.lines().any(|it| it == line), "{counted}");
 }

@@ -6,7 +6,13 @@ fn graph(references: &[&[usize]]) -> Graph {
 
 #[test]
 fn stages_put_references_first() {
-    let cases: [(&str, &[&[usize]], &[Option<usize>], &[usize]); 6] = [
+    type Case = (
+        &'static str,
+        &'static [&'static [usize]],
+        &'static [Option<usize>],
+        &'static [usize],
+    );
+    let cases: [Case; 6] = [
         ("nothing", &[], &[], &[]),
         ("no references", &[&[], &[]], &[Some(0), Some(0)], &[0, 1]),
         (

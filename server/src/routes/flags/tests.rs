@@ -1,5 +1,4 @@
 use super::*;
-use actix_web::http::header::HeaderValue;
 
 /// Headers, by name.
 type Sent<'a> = &'a [(&'a HeaderName, &'a str)];
