@@ -138,11 +138,15 @@ impl Connection {
         }
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads its answer, which may come, and end the connection, before all is sent.
     #[track_caller]
     pub fn exchange(&mut self, request: &Request) -> Response {
-        self.write(&request.bytes());
-        self.read(&request.method)
+        let bytes = request.bytes();
+        let mut sending = self.stream.try_clone().expect("a socket has copies");
+        std::thread::scope(|scope| {
+            scope.spawn(move || sending.write_all(&bytes));
+            self.read(&request.method)
+        })
     }
 
     /// Sends bytes as they are.

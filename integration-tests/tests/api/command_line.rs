@@ -178,13 +178,13 @@ fn a_bad_file_changes_nothing(kind: Kind) {
     let told = refused.stdout + &refused.stderr;
     // Every problem, not only the first, each with its place.
     for word in [
+        "file.json",
         "sounds_like",
-        "[",
+        "flags[2].filters.groups[0].properties[0]",
         "140",
-        "999",
+        "flags[4].filters.groups[0].properties[0].key",
         "404",
         "colour",
-        "file.json",
     ] {
         assert!(told.contains(word), "{word} in {told}");
     }
@@ -328,8 +328,7 @@ fn all_bad_settings_are_told_together() {
         "mysql://db",
         "--pool-size",
         "many",
-        "--poll-interval-s",
-        "-1",
+        "--poll-interval-s=-1",
         "--log-format=loud",
         "--request-timeout-ms",
         "soon",

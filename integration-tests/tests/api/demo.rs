@@ -95,7 +95,7 @@ fn the_demo_needs_nothing() {
     );
     let answer = server.flags(
         2,
-        &json!({"token": "phc_local_dev", "distinct_id": "someone"}),
+        &json!({"token": "phc_local_dev", "distinct_id": "someone", "evaluation_runtime": "all"}),
     );
     assert_eq!(answer["errorsWhileComputingFlags"], false);
     assert!(

@@ -280,8 +280,8 @@ fn early_answers_keep_the_connection() {
             404,
         ),
         (
-            "404, 200 kB",
-            Request::post("/nowhere").body(medium.clone()),
+            "404, 60 kB",
+            Request::post("/nowhere").body("x".repeat(60_000)),
             404,
         ),
         (
@@ -305,6 +305,17 @@ fn early_answers_keep_the_connection() {
             200,
             "{what}"
         );
+    }
+}
+
+/// A rest too large to be read costs the connection, but never the answer.
+#[test]
+fn early_answers_reach_those_who_send_much() {
+    let server = server(Kind::Sqlite);
+    for length in [200_000, 2_000_000, 5_000_000] {
+        let answer = server.send(&Request::post("/nowhere").body(vec![b'x'; length]));
+        assert_eq!(answer.status, 404, "{length}");
+        assert_eq!(answer.json()["code"], "not_found", "{length}");
     }
 }
 
