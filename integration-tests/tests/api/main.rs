@@ -1,0 +1,46 @@
+//! The black-box tests: a theme a module, each test on SQLite and on Postgres where a database is part of the story.
+//!
+//! They know the program's command line and its HTTP answers, nothing of its inside.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+/// Makes two tests of each function that takes a [`burgee_integration_tests::Kind`].
+macro_rules! on_both_databases {
+    ($($test:ident),+ $(,)?) => {
+        $(mod $test {
+            use burgee_integration_tests::Kind;
+
+            #[test]
+            fn sqlite() {
+                super::$test(Kind::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                super::$test(Kind::Postgres);
+            }
+        })+
+    };
+}
+
+mod changes;
+mod command_line;
+mod continuity;
+mod demo;
+mod deployment;
+mod errors;
+mod methods;
+mod privacy;
+mod python_sdk;
+mod replay;
+mod scale;
+mod selection;
+mod shapes;
+mod stored_data;
+mod unhealthy_database;
+mod worked_examples;
