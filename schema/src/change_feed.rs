@@ -135,11 +135,17 @@ async fn listen(inner: Arc<Inner>, heard: Arc<Notify>, poll: Duration) {
     let mut pause = shortest;
     loop {
         if let Err(error) = listen_once(&inner, &heard, &mut pause).await {
-            tracing::debug!(
-                error = crate::error::chain(&error),
-                ?poll,
-                "cannot listen for changes: polling"
-            );
+            let error = crate::error::chain(&error);
+            // The pause is back at its shortest when there was a connection in between.
+            if pause == shortest {
+                tracing::warn!(
+                    error,
+                    ?poll,
+                    "cannot listen for changes, only polling for now"
+                );
+            } else {
+                tracing::debug!(error, "still cannot listen for changes");
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(longest);

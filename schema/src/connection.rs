@@ -4,6 +4,7 @@
 
 use crate::StoreError;
 use crate::database_url::Target;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::{QueryResult, SqliteConnection};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
@@ -235,12 +236,14 @@ impl Deadline<'_> {
         match tokio::time::timeout(self.limit * 3 / 2, statement).await {
             Ok(answer) => {
                 self.state.busy = false;
-                answer.map_err(|error| match StoreError::from(error) {
+                answer.map_err(|error| match error {
                     // The driver hides the error's code, and its text may be in any language.
-                    StoreError::Query(_) if began.elapsed() >= self.limit => {
+                    DieselError::DatabaseError(DatabaseErrorKind::Unknown, _)
+                        if began.elapsed() >= self.limit =>
+                    {
                         StoreError::StatementTimeout
                     }
-                    other => other,
+                    other => other.into(),
                 })
             }
             Err(_) => Err(StoreError::StatementTimeout),

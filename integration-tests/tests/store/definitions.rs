@@ -12,6 +12,7 @@ on_both!(
     other_projects_are_out_of_reach,
     keys_are_found_by_fingerprint,
     number_texts_survive,
+    definitions_are_one_snapshot,
 );
 
 async fn a_projects_definitions_come_back_as_they_were_written(database: TestDatabase) {
@@ -268,6 +269,15 @@ async fn keys_are_found_by_fingerprint(database: TestDatabase) {
         store.secret_token(&token.fingerprint).await.unwrap(),
         Some(token.clone())
     );
+    // A secret belongs to one project.
+    let stolen = SecretTokenRow {
+        project_id: 2,
+        ..token.clone()
+    };
+    let mut thief = store.begin_write().await.unwrap();
+    thief.put_project(&project(2)).await.unwrap();
+    thief.put_secret_token(&stolen).await.unwrap_err();
+    drop(thief);
     assert_eq!(store.secret_token(&key.fingerprint).await.unwrap(), None);
     assert_eq!(
         store.personal_key(&key.fingerprint).await.unwrap(),
@@ -373,4 +383,41 @@ async fn number_texts_survive(database: TestDatabase) {
         })
         .await;
     }
+}
+
+/// Each write adds one flag and one change, so the two counts never part.
+async fn definitions_are_one_snapshot(database: TestDatabase) {
+    const FLAGS: i32 = 40;
+    let store = store_with_project(&database).await;
+    let start = store.latest_sequence().await.unwrap();
+    let writer = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for id in 1..=FLAGS {
+                write(&store, async |write| {
+                    write
+                        .put_flag(&flag(id, &format!("flag-{id}")))
+                        .await
+                        .unwrap();
+                })
+                .await;
+            }
+        }
+    });
+    soon(async {
+        loop {
+            let rows = store.definitions(1).await.unwrap().unwrap();
+            let news = store.changes_after(start, 1_000).await.unwrap();
+            let told = news
+                .iter()
+                .filter(|change| change.sequence <= rows.sequence)
+                .count();
+            assert_eq!(rows.flags.len(), told);
+            if told == usize::try_from(FLAGS).unwrap() {
+                break;
+            }
+        }
+    })
+    .await;
+    soon(writer).await.unwrap();
 }

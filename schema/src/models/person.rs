@@ -49,10 +49,10 @@ struct ByDistinctIds;
 impl Statement for ByDistinctIds {
     type Answer = (BigInt, Text, BigInt);
     const COLUMNS: &'static [&'static str] = &["project_id", "distinct_id"];
-    const BEFORE: &'static str =
-        "SELECT DISTINCT p.id, p.properties, p.created_at_microseconds FROM";
-    const AFTER: &'static str = "CROSS JOIN person_distinct_ids d CROSS JOIN persons p \
-        WHERE d.project_id = k.project_id AND d.distinct_id = k.distinct_id AND p.id = d.person_id ORDER BY p.id";
+    const BEFORE: &'static str = "SELECT p.id, p.properties, p.created_at_microseconds \
+        FROM persons p WHERE p.id IN (SELECT d.person_id FROM";
+    const AFTER: &'static str = "CROSS JOIN person_distinct_ids d \
+        WHERE d.project_id = k.project_id AND d.distinct_id = k.distinct_id) ORDER BY p.id";
 }
 
 /// The persons that own any of these distinct ids, by person id.
