@@ -38,7 +38,10 @@ fn project() -> Value {
 impl Scene {
     fn new(adjust: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let database = Arc::new(Database::private());
-        let server = adjust(TestServer::with(&database).project(&project())).start();
+        let server = TestServer::with(&database)
+            .project(&project())
+            .env("BURGEE_POOL_ACQUIRE_TIMEOUT_MS", "500");
+        let server = adjust(server).start();
         let scene = Self { server, database };
         scene.await_health();
         scene
