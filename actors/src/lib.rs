@@ -5,8 +5,10 @@
 //! - [`system`]: starts the actors; a request's way through them.
 //! - `admission`, `evaluator`, [`cpu_pool`]: who evaluates, where, and who is refused.
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
+//! - [`snapshot`], `freshness`, `unknown_tokens`: the same on disk, how old it is, and which tokens nobody has.
 //! - `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
+//! - [`metrics`], [`runtimes`], [`stages`]: what is counted, how late event loops are, where a request's time goes.
 
 mod admission;
 pub mod budget;
@@ -18,16 +20,23 @@ pub mod cpu_pool;
 mod definitions_cache;
 pub mod error;
 mod evaluator;
+mod freshness;
 mod mailbox;
 pub mod metrics;
 mod override_writer;
 mod person_loader;
+pub mod runtimes;
+pub mod snapshot;
+pub mod stages;
 pub mod system;
+mod unknown_tokens;
 
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
 pub use metrics::Metrics;
-pub use system::{Config, EvaluateRequest, ProjectSnapshot, Readiness, System};
+pub use snapshot::Snapshots;
+pub use stages::{Stage, StageTimer, Stages};
+pub use system::{Config, Database, EvaluateRequest, ProjectSnapshot, Readiness, Source, System};
 
 #[cfg(test)]
 mod tests;

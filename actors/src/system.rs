@@ -12,6 +12,9 @@ use crate::mailbox::{Mailbox, Ping, Refused};
 use crate::metrics::{MailboxMetrics, Metrics};
 use crate::override_writer::{OverrideWriter, WriteHashKeys};
 use crate::person_loader::{Load, PersonLoader};
+use crate::runtimes::Runtime;
+use crate::snapshot::{Snapshots, Writer};
+use crate::stages::{Stage, StageTimer, Stages};
 use crate::{EvaluateError, ProjectError};
 use actix::dev::ToEnvelope;
 use actix::{Actor, Context, Handler, Supervised, Supervisor};
@@ -70,6 +73,11 @@ pub struct EvaluateRequest {
 pub enum Readiness {
     /// They can.
     Ready,
+    /// They can, from definitions that are no longer known to be current.
+    Stale {
+        /// Since when not.
+        age: Duration,
+    },
     /// They cannot, with a sentence for the operator.
     NotReady(String),
 }
@@ -88,6 +96,29 @@ pub struct Config {
     /// Requests for more flags than this go to the large lane.
     pub large_above_flags: usize,
 }
+
+/// Where definitions come from at the start.
+#[derive(Debug, Default)]
+pub struct Source {
+    /// Definitions on disk, for when the database is away.
+    pub snapshots: Option<Snapshots>,
+    /// Whether the database may be asked.
+    pub database: Database,
+}
+
+/// Whether the database may be asked for definitions yet.
+#[derive(Debug, Default)]
+pub enum Database {
+    /// Its schema is the one this program knows.
+    #[default]
+    Prepared,
+    /// It cannot be reached; the message tells when it was and its migrations have run. Until then the snapshot serves.
+    Awaited(oneshot::Receiver<()>),
+}
+
+/// Definitions are stale when they were not known to be current for so many polls, and this.
+const STALE_AFTER_POLLS: u32 = 3;
+const STALE_AFTER: Duration = Duration::from_secs(5);
 
 /// Batches each large evaluator keeps on the rayon pool.
 const LARGE_SLOTS: usize = 2;
@@ -109,6 +140,7 @@ pub struct System {
     admission: Admission,
     started: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
+    stale_after: Duration,
     arbiters: Arc<Vec<ArbiterHandle>>,
 }
 
@@ -121,12 +153,26 @@ impl System {
         store: Store,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
+        Self::start_from(Source::default(), config, store, metrics).await
+    }
+
+    /// The same, with definitions on disk to fall back on.
+    pub async fn start_from(
+        source: Source,
+        config: &Config,
+        store: Store,
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
         let metrics = Arc::new(metrics);
         let cpu = CpuPool::new(config.budget.rayon)?;
         let mut arbiters = Arbiters::default();
+        store
+            .runtime()
+            .spawn(metrics.runtimes.watch(Runtime::Database, 0));
         let admission = evaluators(config, &cpu, &metrics, &mut arbiters).await;
 
         let state = arbiters.start();
+        state.spawn(metrics.runtimes.watch(Runtime::Caches, 0));
         let cohorts = {
             let metrics = Arc::clone(&metrics);
             Supervisor::start_in_arbiter(&state, move |_| CohortCache::new(CACHE_CAPACITY, metrics))
@@ -138,6 +184,7 @@ impl System {
             cpu,
             metrics: Arc::clone(&metrics),
             slots: Arc::new(Semaphore::new(definitions_cache::LOADS_IN_FLIGHT)),
+            snapshots: source.snapshots.clone(),
         };
         let readers = Arc::clone(&published);
         let definitions = supervised(
@@ -148,6 +195,7 @@ impl System {
         .await;
 
         let io = arbiters.start();
+        io.spawn(metrics.runtimes.watch(Runtime::Loaders, 0));
         let capacity = config.loader_capacity;
         let (its_store, its_metrics) = (store.clone(), Arc::clone(&metrics));
         let loader = supervised(
@@ -164,6 +212,9 @@ impl System {
         )
         .await;
 
+        if let Some(snapshots) = source.snapshots.clone() {
+            state.spawn(Writer::new(snapshots, store.clone(), Arc::clone(&metrics)).run());
+        }
         let started = Arc::new(AtomicBool::new(false));
         let listener = ChangeListener {
             store,
@@ -171,8 +222,9 @@ impl System {
             poll: config.poll,
             started: Arc::clone(&started),
             metrics: Arc::clone(&metrics),
+            snapshots: source.snapshots,
         };
-        state.spawn(listener.run());
+        state.spawn(listener.run(source.database));
         let arbiters = Arc::new(arbiters.handles);
         Ok(Self {
             published,
@@ -182,6 +234,7 @@ impl System {
             admission,
             started,
             metrics,
+            stale_after: config.poll * STALE_AFTER_POLLS + STALE_AFTER,
             arbiters,
         })
     }
@@ -200,6 +253,7 @@ impl System {
         deadline: Instant,
     ) -> Result<Option<Arc<ProjectSnapshot>>, ProjectError> {
         if let Some(snapshot) = self.published.load().get(token) {
+            self.metrics.definition_hits.inc();
             return Ok(Some(Arc::clone(snapshot)));
         }
         let (reply, answer) = oneshot::channel();
@@ -212,7 +266,10 @@ impl System {
         let found = match timeout_at(deadline.into(), answer).await {
             Ok(Ok(found)) => found?,
             Ok(Err(_)) => return Err(ProjectError::Unavailable),
-            Err(_) => return Err(ProjectError::TimedOut),
+            Err(_) => {
+                self.metrics.deadline_missed(Stage::Definitions);
+                return Err(ProjectError::TimedOut);
+            }
         };
         if found.is_none() {
             self.metrics.unknown_tokens.inc();
@@ -220,11 +277,13 @@ impl System {
         Ok(found)
     }
 
-    /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline.
+    /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline. Adds to `stages` how long
+    /// that took, whatever comes of it.
     pub async fn evaluate(
         &self,
         project: &Arc<ProjectSnapshot>,
         request: EvaluateRequest,
+        stages: &mut Stages,
     ) -> Result<Evaluations, EvaluateError> {
         let selection = project.definitions.select(&request.selector);
         if selection.is_empty() {
@@ -235,7 +294,10 @@ impl System {
         } else {
             Needs::of(&project.definitions, &selection, &request.subject)
         };
-        let (state, hash_keys) = self.read(project, &request, needs).await;
+        let (state, hash_keys) = {
+            let _timer = StageTimer::start(&mut stages.look_up);
+            self.read(project, &request, needs).await
+        };
         let work = Work {
             project: Arc::clone(project),
             selection,
@@ -248,7 +310,26 @@ impl System {
                 matching: project.matching,
             },
         };
-        self.admission.evaluate(work, request.deadline).await
+        let _timer = StageTimer::start(&mut stages.evaluate);
+        let evaluated = self.admission.evaluate(work, request.deadline).await;
+        if let Err(EvaluateError::TimedOut { .. }) = evaluated {
+            self.metrics.deadline_missed(Stage::Evaluate);
+        }
+        evaluated
+    }
+
+    /// Counts a request that ran out of time before it got here.
+    pub fn missed_deadline(&self, stage: Stage) {
+        self.metrics.deadline_missed(stage);
+    }
+
+    /// Returns the task that watches one more runtime; to be spawned there. It ends with its runtime.
+    pub fn watch_runtime(
+        &self,
+        runtime: Runtime,
+        instance: u32,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        self.metrics.runtimes.watch(runtime, instance)
     }
 
     /// Has projects read again, and waits until they were: for a process that has just changed them itself.
@@ -268,10 +349,15 @@ impl System {
 
     /// Returns whether flags can be served. Once they can, they can: the last good definitions outlive the database.
     pub fn readiness(&self) -> Readiness {
-        if self.started() {
-            Readiness::Ready
-        } else {
-            Readiness::NotReady("the definitions have not been loaded yet".into())
+        if !self.started() {
+            return Readiness::NotReady("the definitions have not been loaded yet".into());
+        }
+        let freshness = &self.metrics.freshness;
+        match freshness.age() {
+            Some(age) if age > self.stale_after || !freshness.is_from_database() => {
+                Readiness::Stale { age }
+            }
+            _ => Readiness::Ready,
         }
     }
 
@@ -337,7 +423,10 @@ impl System {
             .map_err(|Refused(_)| FailureCode::NoMoreConnections)?;
         match timeout_at(deadline.into(), answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(FailureCode::Timeout),
+            Ok(Err(_)) | Err(_) => {
+                self.metrics.deadline_missed(Stage::LookUp);
+                Err(FailureCode::Timeout)
+            }
         }
     }
 
@@ -480,8 +569,14 @@ async fn evaluator(
 ) -> Mailbox<Evaluator> {
     let capacity = config.evaluator_capacity;
     let its_metrics = Arc::clone(metrics);
+    let arbiter = arbiters.start();
+    let runtime = match lane {
+        evaluator::Lane::Inline => Runtime::SmallEvaluator,
+        evaluator::Lane::Rayon { .. } => Runtime::LargeEvaluator,
+    };
+    arbiter.spawn(metrics.runtimes.watch(runtime, instance));
     supervised(
-        &arbiters.start(),
+        &arbiter,
         metrics.mailbox(name, instance, capacity),
         move || Evaluator::new(lane, capacity, its_metrics),
     )
