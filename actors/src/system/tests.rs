@@ -12,6 +12,8 @@ use burgee_schema::{Store, WriteTransaction};
 use chrono::Utc;
 use prometheus_client::registry::Registry;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -429,7 +431,18 @@ async fn waits_and_deadlines_are_measured() {
         .await
         .unwrap();
     until(async || system.readiness() == Readiness::Ready).await;
+    let hold = Arc::new(AtomicBool::new(true));
+    for arbiter in system.arbiters.iter() {
+        let hold = Arc::clone(&hold);
+        arbiter.spawn_fn(move || {
+            while hold.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+        });
+    }
+    // Nobody can answer, so the deadline comes first.
     let late = system.project("nobody's", Instant::now()).await;
+    hold.store(false, Ordering::Release);
     assert!(matches!(late, Err(ProjectError::TimedOut)));
     system.missed_deadline(Stage::Decode);
     let text = scraped(&registry);
