@@ -1,6 +1,8 @@
 //! Replays the fuzzers' corpora through the functions that are fuzzed: a crash that was found once is found again, without
 //! a fuzzer.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 #[path = "../fuzz/inputs.rs"]
 mod inputs;
 

@@ -30,7 +30,7 @@ pub async fn invitation(system: &System, address: SocketAddr) -> Result<String, 
     Ok(format!(
         "\nTry it:\n\n  {}\n\nThe answer (requestId and evaluatedAt will differ):\n\n{}\n",
         request(address),
-        indented(&answer)?
+        String::from_utf8(answer)?
     ))
 }
 
@@ -79,12 +79,6 @@ async fn answer(system: &System) -> Result<Vec<u8>, Box<dyn Error>> {
         &envelope,
         &evaluations.flags,
     )?)
-}
-
-/// Returns the JSON on several lines. Members keep no particular order in it, as in any JSON object.
-fn indented(json: &[u8]) -> serde_json::Result<String> {
-    let value: serde_json::Value = serde_json::from_slice(json)?;
-    serde_json::to_string_pretty(&value)
 }
 
 #[cfg(test)]

@@ -39,3 +39,6 @@ fn is_json(format: LogFormat, terminal: bool) -> bool {
         LogFormat::Auto => !terminal,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,10 @@
 //! A project file means the same on both databases, and moves from one to the other.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers outside the tests proper fail them by panicking, which is what a test wants"
+)]
+
 use burgee::demo;
 use burgee::project_file::{Action, ApplyOptions, Format, Report, apply, export};
 use burgee_integration_tests::postgres::TestDatabase;

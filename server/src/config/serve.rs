@@ -292,7 +292,7 @@ struct LogOptions {
     #[arg(
         long,
         env = "BURGEE_LOG_LEVEL",
-        default_value = "info",
+        default_value = "info,actix_server=warn",
         value_name = "FILTER",
         help_heading = "Logging"
     )]
@@ -361,7 +361,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             format: LogFormat::Auto,
-            filter: "info".to_owned(),
+            filter: "info,actix_server=warn".to_owned(),
         }
     }
 }
