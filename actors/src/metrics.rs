@@ -3,6 +3,7 @@
 mod store;
 
 use crate::freshness::Freshness;
+use crate::mailbox::WhyRefused;
 use crate::runtimes::RuntimeMetrics;
 use crate::stages::Stage;
 use burgee_evaluation::Evaluations;
@@ -36,6 +37,22 @@ struct StageLabels {
     stage: &'static str,
 }
 
+/// Labels of refused requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: &'static str,
+}
+
+/// Counts a batch as in flight until it is dropped.
+#[derive(Debug)]
+pub(crate) struct BatchInFlight(Gauge);
+
+impl Drop for BatchInFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// The gauges and counters of one mailbox.
 #[derive(Debug, Clone)]
 pub(crate) struct MailboxMetrics {
@@ -49,6 +66,9 @@ pub struct Metrics {
     depth: Family<MailboxLabels, Gauge>,
     capacity: Family<MailboxLabels, Gauge>,
     refused: Family<MailboxLabels, Counter>,
+    requests_refused: Family<RefusalLabels, Counter>,
+    batches_in_flight: Gauge,
+    pub(crate) evaluators_replaced: Counter,
     pub(crate) evaluator_wait: Histogram,
     pub(crate) evaluation_time: Histogram,
     pub(crate) evaluations_late: Counter,
@@ -93,6 +113,9 @@ impl Metrics {
             depth: Family::default(),
             capacity: Family::default(),
             refused: Family::default(),
+            requests_refused: Family::default(),
+            batches_in_flight: Gauge::default(),
+            evaluators_replaced: Counter::default(),
             evaluator_wait: seconds(),
             evaluation_time: seconds(),
             evaluations_late: Counter::default(),
@@ -142,6 +165,21 @@ impl Metrics {
             "burgee_mailbox_refused",
             "Messages a full mailbox refused",
             self.refused.clone(),
+        );
+        r.register(
+            "burgee_requests_refused",
+            "Requests that were refused instead of evaluated, by reason",
+            self.requests_refused.clone(),
+        );
+        r.register(
+            "burgee_batches_in_flight",
+            "Large evaluations handed to the CPU pool",
+            self.batches_in_flight.clone(),
+        );
+        r.register(
+            "burgee_evaluators_replaced",
+            "Evaluators that died and were replaced",
+            self.evaluators_replaced.clone(),
         );
         r.register(
             "burgee_evaluator_wait_seconds",
@@ -293,6 +331,22 @@ impl Metrics {
             stage: stage.name(),
         };
         self.deadlines_missed.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn count_refusal(&self, why: WhyRefused) {
+        let reason = match why {
+            WhyRefused::Full => "full",
+            WhyRefused::Gone => "gone",
+            WhyRefused::Wait => "wait",
+            WhyRefused::Share => "share",
+        };
+        let labels = RefusalLabels { reason };
+        self.requests_refused.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn batch_in_flight(&self) -> BatchInFlight {
+        self.batches_in_flight.inc();
+        BatchInFlight(self.batches_in_flight.clone())
     }
 
     pub(crate) fn count_outcomes(&self, evaluations: &Evaluations) {

@@ -30,9 +30,6 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 /// How often a watched project file is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
-/// Requests for more flags than this are evaluated in the large lane: about where one sequential evaluation takes as long
-/// as handing it to another thread pays.
-const LARGE_ABOVE_FLAGS: usize = 300;
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -245,7 +242,7 @@ impl Started {
         let server = HttpServer::new(move || {
             let worker = workers.fetch_add(1, Ordering::Relaxed);
             actix_web::rt::spawn(watching.watch_runtime(Runtime::HttpWorker, worker));
-            app(state.clone())
+            app(state.at_worker())
         })
         .workers(config.budget.http_workers)
         .max_connections(config.max_connections)
@@ -341,7 +338,8 @@ fn actor_config(config: &ServeConfig) -> Config {
         evaluator_capacity: config.mailbox_capacity,
         loader_capacity: config.loader_mailbox_capacity,
         poll: config.poll_interval,
-        large_above_flags: LARGE_ABOVE_FLAGS,
+        large_above: config.large_above,
+        evaluators_at_workers: config.evaluators_at_workers,
     }
 }
 
