@@ -61,7 +61,8 @@ async fn start(store: &Store) -> System {
         evaluator_capacity: 64,
         loader_capacity: 64,
         poll: Duration::from_millis(20),
-        large_above_flags: 100,
+        large_above: Duration::from_micros(100),
+        evaluators_at_workers: true,
     };
     let metrics = Metrics::register(&mut Registry::default(), store.clone());
     let system = System::start(&config, store.clone(), metrics)
