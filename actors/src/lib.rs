@@ -6,6 +6,7 @@
 //! - `admission`, `evaluator`, [`cpu_pool`]: who evaluates, where, and who is refused.
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
+//! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
 
 mod admission;
@@ -22,6 +23,7 @@ mod mailbox;
 pub mod metrics;
 mod override_writer;
 mod person_loader;
+mod static_members;
 pub mod system;
 
 pub use budget::Budget;

@@ -72,6 +72,11 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
+    /// Returns the shared address, for messages whose senders are bounded elsewhere.
+    pub(crate) fn address(&self) -> Arc<Addr<A>> {
+        Arc::clone(&self.address)
+    }
+
     /// Returns how many messages wait.
     pub(crate) fn depth(&self) -> i64 {
         self.metrics.depth.get()

@@ -3,7 +3,7 @@
 use crate::admission::{Admission, Lane};
 use crate::budget::Budget;
 use crate::change_listener::ChangeListener;
-use crate::cohort_cache::CohortCache;
+use crate::cohort_cache::{CatchUp, CohortCache, MemberSource};
 use crate::continuity;
 use crate::cpu_pool::CpuPool;
 use crate::definitions_cache::{self, DefinitionsCache, FindProject, Loader, Published, Refresh};
@@ -12,6 +12,7 @@ use crate::mailbox::{Mailbox, Ping, Refused};
 use crate::metrics::{MailboxMetrics, Metrics};
 use crate::override_writer::{OverrideWriter, WriteHashKeys};
 use crate::person_loader::{Load, PersonLoader};
+use crate::static_members::StaticMembers;
 use crate::{EvaluateError, ProjectError};
 use actix::dev::ToEnvelope;
 use actix::{Actor, Context, Handler, Supervised, Supervisor};
@@ -19,8 +20,8 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_evaluation::outcome::FailureCode;
 use burgee_evaluation::subject::Read;
 use burgee_evaluation::{
-    CohortSet, Definitions, Evaluations, MatchingVersion, Moment, Needs, ProjectId, Selector,
-    Subject,
+    CohortSet, Definitions, Evaluations, MatchingVersion, Moment, Needs, ProjectId, Selection,
+    Selector, Subject,
 };
 use burgee_schema::Store;
 use burgee_schema::models::{Found, HashKeyWrite, Lookup};
@@ -46,6 +47,7 @@ pub struct ProjectSnapshot {
     pub zone: Tz,
     /// Its rule for booleans.
     pub matching: MatchingVersion,
+    pub(crate) static_members: StaticMembers,
 }
 
 /// What the edge asks for: inputs that were read from the request, nothing stored.
@@ -87,6 +89,8 @@ pub struct Config {
     pub poll: Duration,
     /// Requests for more flags than this go to the large lane.
     pub large_above_flags: usize,
+    /// Memory for the members of static cohorts, in bytes. What does not fit is asked of the database.
+    pub cohort_cache_bytes: usize,
 }
 
 /// Batches each large evaluator keeps on the rayon pool.
@@ -104,6 +108,7 @@ pub struct StartError(#[from] rayon::ThreadPoolBuildError);
 pub struct System {
     published: Arc<Published>,
     definitions: Mailbox<DefinitionsCache>,
+    cohorts: Mailbox<CohortCache>,
     loader: Mailbox<PersonLoader>,
     writer: Mailbox<OverrideWriter>,
     admission: Admission,
@@ -121,20 +126,33 @@ impl System {
         store: Store,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
+        let members = Arc::new(store.clone());
+        Self::start_with(config, store, members, metrics).await
+    }
+
+    async fn start_with(
+        config: &Config,
+        store: Store,
+        members: Arc<dyn MemberSource>,
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
         let metrics = Arc::new(metrics);
         let cpu = CpuPool::new(config.budget.rayon)?;
         let mut arbiters = Arbiters::default();
         let admission = evaluators(config, &cpu, &metrics, &mut arbiters).await;
 
         let state = arbiters.start();
-        let cohorts = {
-            let metrics = Arc::clone(&metrics);
-            Supervisor::start_in_arbiter(&state, move |_| CohortCache::new(CACHE_CAPACITY, metrics))
-        };
+        let (limit, its_metrics) = (config.cohort_cache_bytes, Arc::clone(&metrics));
+        let cohorts = supervised(
+            &state,
+            metrics.mailbox("cohort_cache", 0, CACHE_CAPACITY),
+            move || CohortCache::new(members, limit, CACHE_CAPACITY, its_metrics),
+        )
+        .await;
         let published = Arc::new(Published::default());
         let loader = Loader {
             store: store.clone(),
-            cohorts: Arc::new(cohorts),
+            cohorts: cohorts.address(),
             cpu,
             metrics: Arc::clone(&metrics),
             slots: Arc::new(Semaphore::new(definitions_cache::LOADS_IN_FLIGHT)),
@@ -168,6 +186,7 @@ impl System {
         let listener = ChangeListener {
             store,
             definitions: definitions.clone(),
+            cohorts: cohorts.clone(),
             poll: config.poll,
             started: Arc::clone(&started),
             metrics: Arc::clone(&metrics),
@@ -177,6 +196,7 @@ impl System {
         Ok(Self {
             published,
             definitions,
+            cohorts,
             loader,
             writer,
             admission,
@@ -235,7 +255,7 @@ impl System {
         } else {
             Needs::of(&project.definitions, &selection, &request.subject)
         };
-        let (state, hash_keys) = self.read(project, &request, needs).await;
+        let (state, hash_keys) = self.read(project, &selection, &request, needs).await;
         let work = Work {
             project: Arc::clone(project),
             selection,
@@ -253,17 +273,18 @@ impl System {
 
     /// Has projects read again, and waits until they were: for a process that has just changed them itself.
     pub async fn refresh(&self, projects: Vec<ProjectId>) {
-        let (done, was_done) = oneshot::channel();
-        if self
-            .definitions
-            .post(Refresh {
-                projects,
-                done: Some(done),
-            })
-            .is_ok()
-        {
-            let _ = was_done.await;
-        }
+        let (done, definitions_are_read) = oneshot::channel();
+        let refresh = Refresh {
+            projects,
+            done: Some(done),
+        };
+        let (done, memberships_are_read) = oneshot::channel();
+        let catch_up = CatchUp { done: Some(done) };
+        // A refused message drops its sender, which ends the wait.
+        let _ = self.definitions.post(refresh);
+        let _ = self.cohorts.post(catch_up);
+        let _ = definitions_are_read.await;
+        let _ = memberships_are_read.await;
     }
 
     /// Returns whether flags can be served. Once they can, they can: the last good definitions outlive the database.
@@ -284,6 +305,7 @@ impl System {
     async fn read(
         &self,
         project: &ProjectSnapshot,
+        selection: &Selection,
         request: &EvaluateRequest,
         needs: Needs,
     ) -> (FoundState, Read<HashMap<String, String>>) {
@@ -292,7 +314,8 @@ impl System {
         }
         let deadline = before(request.deadline);
         let lookup = lookup(project, &request.subject, needs);
-        let mut found = match self.look_up(lookup.clone(), deadline).await {
+        let found = self.look_up_state(project, selection, &lookup, deadline);
+        let mut found = match found.await {
             Ok(found) => found,
             Err(code) => {
                 let state = if needs.state {
@@ -323,6 +346,30 @@ impl System {
             },
             hash_keys,
         )
+    }
+
+    /// Looks up, with the static cohorts from memory when those that matter are held.
+    async fn look_up_state(
+        &self,
+        project: &ProjectSnapshot,
+        selection: &Selection,
+        lookup: &Lookup,
+        deadline: Instant,
+    ) -> Result<Found, FailureCode> {
+        if !lookup.state {
+            return self.look_up(lookup.clone(), deadline).await;
+        }
+        let reached = project.static_members.reached_by(selection);
+        let memberships = reached.must_be_read(&self.cohorts, &self.metrics);
+        let with = |memberships| Lookup {
+            memberships,
+            ..lookup.clone()
+        };
+        let mut found = self.look_up(with(memberships), deadline).await?;
+        if memberships || reached.fill(&mut found) {
+            return Ok(found);
+        }
+        self.look_up(with(true), deadline).await
     }
 
     async fn look_up(&self, lookup: Lookup, deadline: Instant) -> Result<Found, FailureCode> {
@@ -421,6 +468,7 @@ fn lookup(project: &ProjectSnapshot, subject: &Subject, needs: Needs) -> Lookup 
         distinct_id: subject.distinct_id.clone(),
         anonymous_id: subject.anonymous_id.clone().filter(|_| needs.hash_keys),
         state: needs.state,
+        memberships: false,
         groups: if needs.state {
             groups.collect()
         } else {

@@ -211,6 +211,7 @@ fn actor_config(config: &ServeConfig) -> Config {
         loader_capacity: config.loader_mailbox_capacity,
         poll: config.poll_interval,
         large_above_flags: LARGE_ABOVE_FLAGS,
+        cohort_cache_bytes: config.cohort_cache_bytes,
     }
 }
 

@@ -2,6 +2,7 @@ use super::{Evaluate, Evaluator, Lane, Work};
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
+use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
 use crate::tests::{flag, metrics};
 use actix::Supervisor;
@@ -31,6 +32,7 @@ fn project() -> Arc<ProjectSnapshot> {
         cohorts: Arc::new(CohortSet::default()),
         zone: Tz::UTC,
         matching: MatchingVersion::Default,
+        static_members: StaticMembers::default(),
     })
 }
 
