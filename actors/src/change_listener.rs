@@ -91,7 +91,7 @@ impl ChangeListener {
                     let _ = was_done.await;
                     return;
                 }
-                Err(Refused(message)) => projects = message.projects,
+                Err(Refused { message, .. }) => projects = message.projects,
             }
             tokio::time::sleep(RETRY_PAUSE).await;
         }

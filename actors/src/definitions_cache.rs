@@ -4,6 +4,7 @@
 //! published once keeps serving when the database is away, until something newer was read.
 
 use crate::ProjectError;
+use crate::admission::ProjectLoad;
 use crate::cohort_cache::{CohortCache, CompileCohorts, Compiled, ForgetCohorts};
 use crate::convert;
 use crate::cpu_pool::CpuPool;
@@ -74,6 +75,8 @@ pub(crate) struct DefinitionsCache {
 struct Cached {
     token: Box<str>,
     sequence: i64,
+    /// Outlives the snapshots: what is under way was admitted under older ones.
+    load: Arc<ProjectLoad>,
 }
 
 /// What loading needs; cheap to clone into a future.
@@ -135,6 +138,7 @@ impl DefinitionsCache {
             Cached {
                 token: token.clone(),
                 sequence,
+                load: Arc::clone(&snapshot.load),
             },
         ) {
             map.remove(&old.token);
@@ -186,7 +190,9 @@ impl DefinitionsCache {
             return;
         }
         let loader = self.loader.clone();
-        let load = async move { loader.by_id(project).await };
+        let cached = self.projects.get(&project);
+        let load = cached.map_or_else(Arc::default, |cached| Arc::clone(&cached.load));
+        let load = async move { loader.by_id(project, load).await };
         ctx.spawn(
             load.into_actor(self)
                 .map(move |loaded, cache, ctx| cache.refreshed(project, loaded, ctx)),
@@ -292,16 +298,16 @@ impl Loader {
     async fn by_token(&self, token: &str) -> Loaded {
         let _slot = self.slots.acquire().await;
         let result = match self.store.project_by_token(token).await {
-            Ok(Some(project)) => self.load(ProjectId(project.id)).await,
+            Ok(Some(project)) => self.load(ProjectId(project.id), Arc::default()).await,
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
         self.noted(result)
     }
 
-    async fn by_id(&self, project: ProjectId) -> Loaded {
+    async fn by_id(&self, project: ProjectId, load: Arc<ProjectLoad>) -> Loaded {
         let _slot = self.slots.acquire().await;
-        let result = self.load(project).await;
+        let result = self.load(project, load).await;
         self.noted(result)
     }
 
@@ -316,7 +322,7 @@ impl Loader {
         result
     }
 
-    async fn load(&self, id: ProjectId) -> Loaded {
+    async fn load(&self, id: ProjectId, load: Arc<ProjectLoad>) -> Loaded {
         let Some(rows) = self.store.definitions(id.0).await? else {
             return Ok(None);
         };
@@ -367,6 +373,7 @@ impl Loader {
             cohorts,
             zone: convert::zone(&project),
             matching: convert::matching(&project),
+            load,
         };
         Ok(Some((project.token.into(), sequence, Arc::new(snapshot))))
     }

@@ -4,7 +4,7 @@
 //! cohort cache is told to load what was missing. A hit takes no lock and sends no message.
 
 use crate::cohort_cache::{CohortCache, LoadMembers, Slot};
-use crate::mailbox::{Mailbox, Refused};
+use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use burgee_evaluation::{CohortId, Selection, StaticReach};
 use burgee_schema::models::Found;
@@ -67,10 +67,11 @@ impl Reached<'_> {
         let unasked = missing.filter(|(_, slot)| slot.ask());
         let cohorts: Vec<CohortId> = unasked.map(|(cohort, _)| cohort).collect();
         if !cohorts.is_empty()
-            && let Err(Refused(LoadMembers { cohorts })) = cache.post(LoadMembers { cohorts })
+            && let Err(refused) = cache.post(LoadMembers { cohorts })
         {
-            let refused = self.slots().filter(|(cohort, _)| cohorts.contains(cohort));
-            refused.for_each(|(_, slot)| slot.may_be_asked());
+            let cohorts = refused.message.cohorts;
+            let unasked = self.slots().filter(|(cohort, _)| cohorts.contains(cohort));
+            unasked.for_each(|(_, slot)| slot.may_be_asked());
         }
         true
     }

@@ -63,7 +63,8 @@ fn config() -> Config {
         evaluator_capacity: 64,
         loader_capacity: 64,
         poll: Duration::from_millis(20),
-        large_above_flags: 100,
+        large_above: Duration::from_micros(100),
+        evaluators_at_workers: true,
         cohort_cache_bytes: 1 << 20,
     }
 }
