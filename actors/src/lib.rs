@@ -7,6 +7,7 @@
 //! - `shares`, `service_time`: what a refusal is decided by.
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
+//! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
 
 mod admission;
@@ -28,6 +29,7 @@ mod seat;
 mod service_time;
 mod shares;
 mod start;
+mod static_members;
 pub mod system;
 
 pub use budget::Budget;

@@ -1,5 +1,6 @@
 //! What the actors count. One struct, built at start and handed down; no global registry. No label comes from input.
 
+use crate::cohort_cache::MemberMetrics;
 use crate::mailbox::WhyRefused;
 use burgee_evaluation::Evaluations;
 use burgee_evaluation::outcome::{FailureCode, Reason};
@@ -73,6 +74,7 @@ pub struct Metrics {
     pub(crate) hash_key_batch: Histogram,
     pub(crate) projects_cached: Gauge,
     pub(crate) cohorts_cached: Gauge,
+    pub(crate) members: MemberMetrics,
     pub(crate) definition_loads: Counter,
     pub(crate) definition_loads_failed: Counter,
     pub(crate) unknown_tokens: Counter,
@@ -113,12 +115,14 @@ impl Metrics {
             hash_key_batch: sizes(),
             projects_cached: Gauge::default(),
             cohorts_cached: Gauge::default(),
+            members: MemberMetrics::default(),
             definition_loads: Counter::default(),
             definition_loads_failed: Counter::default(),
             unknown_tokens: Counter::default(),
             synchronised_at: Gauge::default(),
         };
         metrics.register_all(registry);
+        metrics.members.register(registry);
         registry.register_collector(Box::new(PoolCollector(store)));
         metrics
     }

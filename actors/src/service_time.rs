@@ -58,8 +58,8 @@ impl Calibration {
 
     /// Learns from work that was estimated and then done.
     pub(crate) fn record(&self, estimated_ns: u64, took: Duration) {
-        if estimated_ns > 0 {
-            let scale = nanoseconds(took).saturating_mul(1_000) / estimated_ns;
+        let thousandfold = nanoseconds(took).saturating_mul(1_000);
+        if let Some(scale) = thousandfold.checked_div(estimated_ns) {
             self.0.add(scale.clamp(*SCALE.start(), *SCALE.end()));
         }
     }

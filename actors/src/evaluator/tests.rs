@@ -4,6 +4,7 @@ use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::service_time::Calibration;
 use crate::shares::Shares;
+use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
 use crate::tests::{flag, metrics};
 use actix::Supervisor;
@@ -37,6 +38,7 @@ pub(crate) fn project() -> Arc<ProjectSnapshot> {
         zone: Tz::UTC,
         matching: MatchingVersion::Default,
         load: Arc::default(),
+        static_members: StaticMembers::default(),
     })
 }
 
