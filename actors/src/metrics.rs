@@ -355,11 +355,11 @@ impl Metrics {
 
     pub(crate) fn count_outcomes(&self, evaluations: &Evaluations) {
         self.flags_evaluated
-            .inc_by(u64::try_from(evaluations.flags.len()).unwrap_or(u64::MAX));
+            .inc_by(u64::try_from(evaluations.len()).unwrap_or(u64::MAX));
         if !evaluations.errors_while_computing {
             return;
         }
-        for evaluation in &evaluations.flags {
+        for evaluation in evaluations.iter() {
             if let Reason::Failed(code) = evaluation.outcome.reason {
                 self.flags_failed
                     .get_or_create(&FailureLabels { code: code.code() })
