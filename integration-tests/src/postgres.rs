@@ -7,7 +7,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -163,6 +163,11 @@ impl Server {
     /// Returns the URL of a database in it.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://burgee@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Returns where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// Returns where a program of its installation is, such as `pgbench`.

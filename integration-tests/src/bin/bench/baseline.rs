@@ -238,5 +238,8 @@ fn project(entry: &Value) -> Result<(String, Project)> {
         cohorts: CohortSet::compile(Vec::new()),
         definitions,
     };
-    Ok((token.context("a project without a token")?.to_owned(), project))
+    Ok((
+        token.context("a project without a token")?.to_owned(),
+        project,
+    ))
 }

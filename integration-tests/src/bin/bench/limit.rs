@@ -27,10 +27,16 @@ const CONNECTIONS: usize = 64;
 /// Measures all sizes.
 pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let world = World::new(&SIZES.map(|(flags, ..)| flags), 1)?;
-    let burgee = Server::burgee(world.url(), &[])?;
+    let burgee = Server::burgee(bench, world.url())?;
     let mut findings = Findings {
         heads: vec![
-            "flags", "bytes", "bare /s", "burgee /s", "ratio", "bare µs", "burgee µs",
+            "flags",
+            "bytes",
+            "bare /s",
+            "burgee /s",
+            "ratio",
+            "bare µs",
+            "burgee µs",
         ],
         ..Findings::default()
     };
@@ -58,7 +64,10 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
             answer.len().to_string(),
             cell(Some(of_bare.samples.goodput()), 0),
             cell(Some(of_burgee.samples.goodput()), 0),
-            cell(Some(of_burgee.samples.goodput() / of_bare.samples.goodput()), 2),
+            cell(
+                Some(of_burgee.samples.goodput() / of_bare.samples.goodput()),
+                2,
+            ),
             cell(of_bare.each(), 1),
             cell(of_burgee.each(), 1),
         ]);
@@ -93,10 +102,10 @@ impl Loaded {
 }
 
 fn load(bench: &Bench, phase: &str, server: &Server, traffic: &Arc<Traffic>) -> Result<Loaded> {
-    let (warm_up, seconds) = bench.pace.pick((1.0, 8.0), (0.3, 1.0), (0.05, 0.2));
+    let (warm_up, seconds) = bench.pace.pick((1.0, 8.0), (0.3, 1.0), (0.1, 0.5));
     let target = Target {
         address: server.address,
-        connections: CONNECTIONS,
+        connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 4),
     };
     bench.watched(phase, || {
         closed::run(target, traffic, warm_up)?;

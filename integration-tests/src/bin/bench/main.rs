@@ -10,9 +10,13 @@
 
 mod baseline;
 mod bench;
+mod faults;
+mod growth;
 mod limit;
 mod load;
 mod machine;
+mod overload;
+mod persons;
 mod proc;
 mod random;
 mod report;
@@ -65,6 +69,9 @@ enum Command {
     /// A baseline: the same bytes for everything
     #[command(hide = true)]
     ServeBare(baseline::BareOptions),
+    /// Keeps flags in memory, to see what they take
+    #[command(hide = true)]
+    HoldFlags(growth::HoldOptions),
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -93,9 +100,13 @@ impl Options {
 /// A comparison: runs once and says what it found.
 type Comparison = fn(&Bench) -> Result<Findings>;
 
-const COMPARISONS: [(&str, Comparison); 2] = [
+const COMPARISONS: [(&str, Comparison); 6] = [
     ("tail", tail::run),
+    ("overload", overload::run),
     ("limit", limit::run),
+    ("persons", persons::run),
+    ("growth", growth::run),
+    ("faults", faults::run),
 ];
 
 fn main() -> ExitCode {
@@ -120,6 +131,7 @@ fn run(command: &Command) -> Result<()> {
         Command::ServeNaive(options) => return baseline::serve(options, baseline::Style::Naive),
         Command::ServeInline(options) => return baseline::serve(options, baseline::Style::Inline),
         Command::ServeBare(options) => return baseline::serve_bare(options),
+        Command::HoldFlags(options) => return growth::hold(options),
     };
     for (other, comparison) in COMPARISONS {
         if name == other {
@@ -153,7 +165,12 @@ fn compare(name: &str, comparison: Comparison, options: &Options) -> Result<Valu
         report::print_run(&mut std::io::stdout().lock(), &title, &findings)?;
         runs.push(findings);
     }
-    Ok(report::summary(name, pace.name(), &runs, &bench.take_notes()))
+    Ok(report::summary(
+        name,
+        pace.name(),
+        &runs,
+        &bench.take_notes(),
+    ))
 }
 
 fn print_line(value: &Value) -> Result<()> {

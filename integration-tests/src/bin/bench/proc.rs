@@ -59,8 +59,7 @@ pub(crate) struct Cpu {
 impl Cpu {
     /// Reads what a process has used so far.
     pub(crate) fn of(id: u32) -> Result<Self> {
-        let text =
-            fs::read_to_string(format!("/proc/{id}/stat")).context("the process is gone")?;
+        let text = fs::read_to_string(format!("/proc/{id}/stat")).context("the process is gone")?;
         let stat = parse(&text).context("/proc has another form than expected")?;
         let mut threads = BTreeMap::new();
         for thread in ids(&format!("/proc/{id}/task")) {

@@ -65,7 +65,10 @@ pub(crate) fn find(
                 seconds,
             };
             let samples = open::run(target(connections), &[step])?;
-            let goodput = in_time(&samples);
+            let goodput = samples.throughput(Span {
+                from: 0.0,
+                to: seconds,
+            });
             saturation.peak = saturation.peak.max(goodput);
             if !is_carried(&samples, rate, goodput)? {
                 break;
@@ -79,14 +82,6 @@ pub(crate) fn find(
         }
         Ok(saturation)
     })
-}
-
-/// Returns the answers per second that came while requests were still sent.
-fn in_time(samples: &Samples) -> f64 {
-    let end = (samples.seconds * 1e6) as u32;
-    let events = samples.events.iter();
-    let in_time = events.filter(|event| event.is_answer() && event.done <= end);
-    in_time.count() as f64 / samples.seconds
 }
 
 fn is_carried(samples: &Samples, rate: f64, goodput: f64) -> Result<bool> {

@@ -24,15 +24,6 @@ impl Reading {
         Ok(Self(series.collect()))
     }
 
-    /// Returns how much all series whose name begins so have grown since `before`.
-    pub(crate) fn growth(&self, before: &Self, name: &str) -> f64 {
-        let sum = |reading: &Self| -> f64 {
-            let named = reading.0.iter().filter(|(key, _)| key.starts_with(name));
-            named.map(|(_, value)| value).sum()
-        };
-        sum(self) - sum(before)
-    }
-
     /// Returns a quantile, in the histogram's unit, of what was observed since `before` by all histograms whose name
     /// contains `part`; `None` when there is none. Within a bucket, observations are taken as evenly spread.
     pub(crate) fn quantile(&self, before: &Self, part: &str, quantile: f64) -> Option<f64> {

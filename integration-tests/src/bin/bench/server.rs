@@ -1,5 +1,6 @@
 //! Servers under measurement: Burgee and the baselines, each a child process that ends with this one.
 
+use crate::bench::Bench;
 use crate::load::wire::{exchange, get};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -10,6 +11,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// For tests, which run debug builds on busy machines.
+const PATIENT: [&str; 3] = [
+    "--request-timeout-ms=20000",
+    "--query-timeout-ms=5000",
+    "--pool-acquire-timeout-ms=5000",
+];
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -35,13 +43,13 @@ pub(crate) enum Baseline {
 }
 
 impl Server {
-    /// Starts Burgee with these options beside its defaults, and waits until it serves flags.
-    pub(crate) fn burgee(database_url: &str, options: &[&str]) -> Result<Self> {
+    /// Starts Burgee as it comes, and waits until it serves flags.
+    pub(crate) fn burgee(bench: &Bench, database_url: &str) -> Result<Self> {
         let mut command = Command::new(beside("burgee")?);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
             .args(["--database-url", database_url])
-            .args(options);
+            .args(bench.pace.pick(&[][..], &[], &PATIENT));
         let server = Self::start(command)?;
         server.wait_until_ready()?;
         Ok(server)

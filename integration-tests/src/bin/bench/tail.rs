@@ -68,7 +68,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let mixed = Arc::new(traffic(&world, LARGE_PERCENT));
     let large = Arc::new(traffic(&world, 100));
 
-    let burgee = Server::burgee(world.url(), &[])?;
+    let burgee = Server::burgee(bench, world.url())?;
     let burgee_carries = saturation::find(bench, "burgee", &burgee, &mixed)?;
     let burgee_large = saturation::find(bench, "burgee, large only", &burgee, &large)?;
     drop(burgee);
@@ -85,14 +85,24 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let inline = Server::baseline(Baseline::Inline, world.url(), &world.file())?;
     let of_inline = course(bench, "inline", &inline, &world, &mixed, &rates)?;
     drop(inline);
-    let burgee = Server::burgee(world.url(), &[])?;
+    let burgee = Server::burgee(bench, world.url())?;
     let of_burgee = course(bench, "burgee", &burgee, &world, &mixed, &rates)?;
     drop(burgee);
 
     let mut findings = Findings {
         heads: vec![
-            "server", "load", "/s", "small p50", "p99", "p99.9", "max ms", "large p99", "refused",
-            "failed", "acquire p99", "CPU µs",
+            "server",
+            "load",
+            "/s",
+            "small p50",
+            "p99",
+            "p99.9",
+            "max ms",
+            "large p99",
+            "refused",
+            "failed",
+            "acquire p99",
+            "CPU µs",
         ],
         ..Findings::default()
     };
@@ -105,7 +115,10 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
         rows(&mut findings, name, course, &rates)?;
     }
     ratios(&mut findings, &of_naive, &of_inline, &of_burgee)?;
-    findings.figure("carries", carries(naive_carries, burgee_carries, burgee_large));
+    findings.figure(
+        "carries",
+        carries(naive_carries, burgee_carries, burgee_large),
+    );
     Ok(findings)
 }
 
@@ -137,7 +150,13 @@ fn course(
     rates: &Rates,
 ) -> Result<Course> {
     Ok(Course {
-        carried: steady(bench, &format!("{name}: 76 % of naive"), server, mixed, rates.carried)?,
+        carried: steady(
+            bench,
+            &format!("{name}: 76 % of naive"),
+            server,
+            mixed,
+            rates.carried,
+        )?,
         three_quarters: steady(
             bench,
             &format!("{name}: 75 % of burgee"),
@@ -223,12 +242,7 @@ fn large(samples: &Samples) -> Result<Latencies> {
     samples.class(LARGE).latencies()
 }
 
-fn ratios(
-    findings: &mut Findings,
-    naive: &Course,
-    inline: &Course,
-    burgee: &Course,
-) -> Result<()> {
+fn ratios(findings: &mut Findings, naive: &Course, inline: &Course, burgee: &Course) -> Result<()> {
     let small_p99 = |measured: &Measured| anyhow::Ok(small(&measured.samples)?.at(0.99));
     findings.ratio(
         "small_p99_carried",
@@ -264,14 +278,22 @@ fn ratios(
         anyhow::Ok(flood.map(|flood| large(&flood.flood)).transpose()?)
     };
     let p99 = |latencies: Option<Latencies>| latencies.and_then(|latencies| latencies.at(0.99));
-    findings.ratio("flood_large_p99", p99(flooded(naive)?), p99(flooded(burgee)?));
+    findings.ratio(
+        "flood_large_p99",
+        p99(flooded(naive)?),
+        p99(flooded(burgee)?),
+    );
     Ok(())
 }
 
 fn rows(findings: &mut Findings, name: &str, course: &Course, rates: &Rates) -> Result<()> {
     let loads = [
         ("76 % of naive", rates.carried, &course.carried),
-        ("75 % of burgee", rates.three_quarters, &course.three_quarters),
+        (
+            "75 % of burgee",
+            rates.three_quarters,
+            &course.three_quarters,
+        ),
     ];
     for (load, rate, measured) in loads {
         let count = measured.samples.events.len();
@@ -295,7 +317,9 @@ fn rows(findings: &mut Findings, name: &str, course: &Course, rates: &Rates) -> 
         let all = rates.calm + rates.flood;
         row(findings, (name, "flood", all), flood, none())?;
         let p99 = |samples: &Samples| anyhow::Ok(small(samples)?.at(0.99));
-        let over_calm = p99(flood)?.zip(p99(calm)?).map(|(flood, calm)| flood / calm);
+        let over_calm = p99(flood)?
+            .zip(p99(calm)?)
+            .map(|(flood, calm)| flood / calm);
         let figures = json!({
             "small_p99_over_calm": over_calm,
             "calm_small": calm.class(SMALL).figures()?,

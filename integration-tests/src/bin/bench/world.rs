@@ -163,9 +163,7 @@ fn project_file(sizes: &[usize]) -> Value {
 /// Ten kinds of flags in turn: half are plain rollouts, four look at a person, one has variants.
 pub(crate) fn flag(id: usize, project: usize, number: usize) -> Value {
     let rollout = 10 + number * 7 % 90;
-    let person = |key: &str, operator: &str, value: Value| {
-        json!([{"type": "person", "key": key, "operator": operator, "value": value}])
-    };
+    let person = |key: &str, operator: &str, value: Value| json!([{"type": "person", "key": key, "operator": operator, "value": value}]);
     let (properties, rollout) = match number % 10 {
         5 => (person("plan", "exact", json!(["pro", "enterprise"])), 100),
         6 => (person("country", "exact", json!("FR")), 50),

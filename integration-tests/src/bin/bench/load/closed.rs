@@ -9,9 +9,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 
 /// How long answers are waited for after the end.
 const DRAIN: Duration = Duration::from_secs(2);
+/// The pause before a lost connection is opened again.
+const REOPEN: Duration = Duration::from_millis(20);
 
 /// Keeps all connections busy for a while.
 pub(crate) fn run(target: Target, traffic: &Arc<Traffic>, seconds: f64) -> Result<Samples> {
@@ -19,7 +22,7 @@ pub(crate) fn run(target: Target, traffic: &Arc<Traffic>, seconds: f64) -> Resul
     let thread = std::thread::Builder::new()
         .name("loop".into())
         .spawn(move || drive(target, &traffic, seconds))?;
-    thread.join().map_err(|_| anyhow!("the loop panicked"))?
+    thread.join().map_err(|_panic| anyhow!("the loop panicked"))?
 }
 
 fn drive(target: Target, traffic: &Arc<Traffic>, seconds: f64) -> Result<Samples> {
@@ -27,22 +30,26 @@ fn drive(target: Target, traffic: &Arc<Traffic>, seconds: f64) -> Result<Samples
         .enable_all()
         .build()?;
     let local = tokio::task::LocalSet::new();
-    let start = Instant::now();
-    let end = start + Duration::from_secs_f64(seconds);
-    let run = Rc::new(Run {
-        target,
-        traffic: Arc::clone(traffic),
-        next: Cell::new(0),
-        start,
-        end,
-        scratch: scratch(),
-        events: RefCell::default(),
-    });
-    local.block_on(&runtime, async {
-        let connections: Vec<_> = (0..target.connections)
-            .map(|_| {
+    let run = local.block_on(&runtime, async {
+        let mut streams = Vec::with_capacity(target.connections);
+        for _ in 0..target.connections {
+            streams.push(connect(target.address).await?);
+        }
+        let start = Instant::now();
+        let run = Rc::new(Run {
+            target,
+            traffic: Arc::clone(traffic),
+            next: Cell::new(0),
+            start,
+            end: start + Duration::from_secs_f64(seconds),
+            scratch: scratch(),
+            events: RefCell::default(),
+        });
+        let connections: Vec<_> = streams
+            .into_iter()
+            .map(|stream| {
                 let run = Rc::clone(&run);
-                tokio::task::spawn_local(async move { run.keep_busy().await })
+                tokio::task::spawn_local(async move { run.keep_busy(stream).await })
             })
             .collect();
         let all = async {
@@ -50,14 +57,19 @@ fn drive(target: Target, traffic: &Arc<Traffic>, seconds: f64) -> Result<Samples
                 let _ = connection.await;
             }
         };
-        let _ = tokio::time::timeout_at((end + DRAIN).into(), all).await;
-    });
+        let _ = tokio::time::timeout_at((run.end + DRAIN).into(), all).await;
+        anyhow::Ok(run)
+    })?;
     drop(local);
     let mut events = std::mem::take(&mut *run.events.borrow_mut());
     ensure!(!events.is_empty(), "nothing was answered");
     // What was answered after the end belongs to no full second.
     events.retain(|event| f64::from(event.done) <= seconds * 1e6);
-    Ok(Samples { events, seconds })
+    Ok(Samples {
+        events,
+        seconds,
+        began: None,
+    })
 }
 
 struct Run {
@@ -71,16 +83,21 @@ struct Run {
 }
 
 impl Run {
-    async fn keep_busy(&self) {
+    /// Uses a connection until the end, and another one whenever it is lost.
+    async fn keep_busy(&self, stream: TcpStream) {
+        let mut open = Some(stream);
         while Instant::now() < self.end {
-            if self.use_connection().await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            match open.take() {
+                Some(stream) => self.use_connection(stream).await.unwrap_or_default(),
+                None => open = connect(self.target.address).await.ok(),
+            }
+            if open.is_none() {
+                tokio::time::sleep(REOPEN).await;
             }
         }
     }
 
-    async fn use_connection(&self) -> std::io::Result<()> {
-        let mut stream = connect(self.target.address).await?;
+    async fn use_connection(&self, mut stream: TcpStream) -> std::io::Result<()> {
         while Instant::now() < self.end {
             let number = self.next.get();
             self.next.set(number + 1);

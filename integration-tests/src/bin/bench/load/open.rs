@@ -45,16 +45,15 @@ pub(crate) fn run(target: Target, schedule: &[Step<'_>]) -> Result<Samples> {
         let board = Arc::clone(&board);
         move || read_all(target, &board)
     })?;
-    let sent = board
-        .wait_until_open()
-        .map(|()| pace(&board, schedule));
+    let sent = board.wait_until_open().map(|()| pace(&board, schedule));
     board.stop.store(true, Ordering::Release);
     let events = reader
         .join()
-        .map_err(|_| anyhow!("the reader panicked"))??;
+        .map_err(|_panic| anyhow!("the reader panicked"))??;
     let mut samples = Samples {
         events,
         seconds: schedule.iter().map(|step| step.seconds).sum(),
+        began: Some(*lock(&board.start)),
     };
     samples.events.extend(sent?);
     Ok(samples)

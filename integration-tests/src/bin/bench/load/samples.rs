@@ -4,6 +4,7 @@ use crate::load::wire::Answer;
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
+use std::time::Instant;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub(crate) struct Samples {
     pub(crate) events: Vec<Event>,
     /// How long arrivals were scheduled, in seconds.
     pub(crate) seconds: f64,
+    /// When an open loop's clock started.
+    pub(crate) began: Option<Instant>,
 }
 
 /// A span of a run, in seconds since it began, by the intended send time.
@@ -83,6 +86,7 @@ impl Samples {
                 .filter(|event| range.contains(&event.intended))
                 .collect(),
             seconds: span.to - span.from,
+            began: None,
         }
     }
 
@@ -92,6 +96,7 @@ impl Samples {
         Self {
             events: events.filter(|event| event.class == class).collect(),
             seconds: self.seconds,
+            began: self.began,
         }
     }
 
@@ -109,6 +114,14 @@ impl Samples {
     /// Returns the requests that were answered with flags, per second.
     pub(crate) fn goodput(&self) -> f64 {
         self.answers() as f64 / self.seconds.max(1e-9)
+    }
+
+    /// Returns the answers with flags that came within a span, per second, whenever they were asked for.
+    pub(crate) fn throughput(&self, span: Span) -> f64 {
+        let range = (span.from * 1e6) as u32..(span.to * 1e6) as u32;
+        let events = self.events.iter();
+        let came = events.filter(|event| event.is_answer() && range.contains(&event.done));
+        came.count() as f64 / (span.to - span.from).max(1e-9)
     }
 
     /// Returns the latencies of all requests that were not refused. Those that got no answer count with the time they

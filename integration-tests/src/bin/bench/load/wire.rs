@@ -91,7 +91,7 @@ fn parse(bytes: &[u8]) -> io::Result<Option<Head>> {
     let body = match named("content-length") {
         Some(length) => length
             .parse()
-            .map_err(|_| broken("a content-length that is none"))?,
+            .map_err(|_number| broken("a content-length that is none"))?,
         None if status == 204 => 0,
         None => return Err(broken("an answer without a length")),
     };
