@@ -148,7 +148,9 @@ fn endure(
     std::thread::scope(|scope| {
         let load = scope.spawn(|| open::run(target, &[step]));
         let inflicted = inflict(world, proxy, stage, fault);
-        let samples = load.join().map_err(|_panic| anyhow!("the load panicked"))??;
+        let samples = load
+            .join()
+            .map_err(|_panic| anyhow!("the load panicked"))??;
         let (gone, back) = inflicted?;
         let began = samples.began.context("a run has a beginning")?;
         let since = |moment: Instant| moment.duration_since(began).as_secs_f64();

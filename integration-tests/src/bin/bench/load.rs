@@ -49,7 +49,14 @@ impl Traffic {
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) connections: usize,
+    /// How long a client of the open loop waits, for a connection and an answer together, before it gives up.
+    pub(crate) patience: Duration,
 }
+
+/// Longer than any server should take: for latencies that are to be seen in full.
+pub(crate) const ENDLESS: Duration = Duration::from_secs(10);
+/// When SDKs give up.
+pub(crate) const SDK: Duration = Duration::from_secs(3);
 
 /// Opens a connection for a generator's own runtime.
 async fn connect(address: SocketAddr) -> std::io::Result<tokio::net::TcpStream> {

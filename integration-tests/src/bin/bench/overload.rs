@@ -136,7 +136,9 @@ fn overload(
         let memory = scope.spawn(|| watch_memory(server.id(), &done));
         let samples = open::run(target, &schedule);
         done.store(true, Ordering::Release);
-        let memory = memory.join().map_err(|_panic| anyhow!("the watcher panicked"))?;
+        let memory = memory
+            .join()
+            .map_err(|_panic| anyhow!("the watcher panicked"))?;
         Ok(Overloaded {
             samples: samples?,
             memory,

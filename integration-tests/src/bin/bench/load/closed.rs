@@ -22,7 +22,9 @@ pub(crate) fn run(target: Target, traffic: &Arc<Traffic>, seconds: f64) -> Resul
     let thread = std::thread::Builder::new()
         .name("loop".into())
         .spawn(move || drive(target, &traffic, seconds))?;
-    thread.join().map_err(|_panic| anyhow!("the loop panicked"))?
+    thread
+        .join()
+        .map_err(|_panic| anyhow!("the loop panicked"))?
 }
 
 fn drive(target: Target, traffic: &Arc<Traffic>, seconds: f64) -> Result<Samples> {
