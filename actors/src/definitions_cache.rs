@@ -4,15 +4,17 @@
 //! published once keeps serving when the database is away, until something newer was read.
 
 use crate::ProjectError;
-use crate::cohort_cache::{CohortCache, CompileCohorts, ForgetCohorts};
+use crate::admission::ProjectLoad;
+use crate::cohort_cache::{CohortCache, CompileCohorts, Compiled, ForgetCohorts};
 use crate::convert;
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
+use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Supervised, WrapFuture};
 use arc_swap::ArcSwap;
-use burgee_evaluation::{Definitions, ProjectId};
+use burgee_evaluation::{CohortSet, Definitions, ProjectId, StaticReach};
 use burgee_schema::models::DefinitionRows;
 use burgee_schema::{Store, StoreError, chain};
 use std::collections::{HashMap, HashSet};
@@ -73,6 +75,8 @@ pub(crate) struct DefinitionsCache {
 struct Cached {
     token: Box<str>,
     sequence: i64,
+    /// Outlives the snapshots: what is under way was admitted under older ones.
+    load: Arc<ProjectLoad>,
 }
 
 /// What loading needs; cheap to clone into a future.
@@ -134,6 +138,7 @@ impl DefinitionsCache {
             Cached {
                 token: token.clone(),
                 sequence,
+                load: Arc::clone(&snapshot.load),
             },
         ) {
             map.remove(&old.token);
@@ -185,7 +190,9 @@ impl DefinitionsCache {
             return;
         }
         let loader = self.loader.clone();
-        let load = async move { loader.by_id(project).await };
+        let cached = self.projects.get(&project);
+        let load = cached.map_or_else(Arc::default, |cached| Arc::clone(&cached.load));
+        let load = async move { loader.by_id(project, load).await };
         ctx.spawn(
             load.into_actor(self)
                 .map(move |loaded, cache, ctx| cache.refreshed(project, loaded, ctx)),
@@ -291,16 +298,16 @@ impl Loader {
     async fn by_token(&self, token: &str) -> Loaded {
         let _slot = self.slots.acquire().await;
         let result = match self.store.project_by_token(token).await {
-            Ok(Some(project)) => self.load(ProjectId(project.id)).await,
+            Ok(Some(project)) => self.load(ProjectId(project.id), Arc::default()).await,
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
         self.noted(result)
     }
 
-    async fn by_id(&self, project: ProjectId) -> Loaded {
+    async fn by_id(&self, project: ProjectId, load: Arc<ProjectLoad>) -> Loaded {
         let _slot = self.slots.acquire().await;
-        let result = self.load(project).await;
+        let result = self.load(project, load).await;
         self.noted(result)
     }
 
@@ -315,7 +322,7 @@ impl Loader {
         result
     }
 
-    async fn load(&self, id: ProjectId) -> Loaded {
+    async fn load(&self, id: ProjectId, load: Arc<ProjectLoad>) -> Loaded {
         let Some(rows) = self.store.definitions(id.0).await? else {
             return Ok(None);
         };
@@ -346,10 +353,10 @@ impl Loader {
             let (definitions, unreadable) = Definitions::compile(readable, Ok(convert::group_types(group_types)));
             (definitions, unreadable, dropped)
         });
-        let (Ok(cohorts), Some((definitions, unreadable, dropped))) =
+        let (Ok(Compiled { cohorts, slots }), Some((definitions, unreadable, dropped))) =
             (cohorts.await, compile.await)
         else {
-            return Err(StoreError::Query("compiling the definitions failed".into()));
+            return Err(compiling_failed());
         };
         self.metrics
             .flags_dropped
@@ -357,13 +364,34 @@ impl Loader {
         for flag in &unreadable {
             tracing::warn!(project = %id, flag = flag.key, reason = flag.reason, "an unreadable flag is dropped");
         }
+        let definitions = Arc::new(definitions);
+        let reach = self.reach(&definitions, &cohorts).await?;
         let snapshot = ProjectSnapshot {
             id,
-            definitions: Arc::new(definitions),
+            static_members: StaticMembers::new(reach, &slots),
+            definitions,
             cohorts,
             zone: convert::zone(&project),
             matching: convert::matching(&project),
+            load,
         };
         Ok(Some((project.token.into(), sequence, Arc::new(snapshot))))
     }
+
+    async fn reach(
+        &self,
+        definitions: &Arc<Definitions>,
+        cohorts: &Arc<CohortSet>,
+    ) -> Result<StaticReach, StoreError> {
+        let (definitions, cohorts) = (Arc::clone(definitions), Arc::clone(cohorts));
+        let reach = self
+            .cpu
+            .run(move || StaticReach::of(&definitions, &cohorts))
+            .await;
+        reach.ok_or_else(compiling_failed)
+    }
+}
+
+fn compiling_failed() -> StoreError {
+    StoreError::Query("compiling the definitions failed".into())
 }

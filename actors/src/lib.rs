@@ -2,10 +2,12 @@
 //!
 //! [`System`] is the one handle that the HTTP edge holds. It knows nothing of HTTP.
 //!
-//! - [`system`]: starts the actors; a request's way through them.
-//! - `admission`, `evaluator`, [`cpu_pool`]: who evaluates, where, and who is refused.
+//! - [`system`]: a request's way through the actors; `start` starts them.
+//! - `admission`, `seat`, `evaluator`, [`cpu_pool`]: who evaluates, where, and who is refused.
+//! - `shares`, `service_time`: what a refusal is decided by.
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
-//! - `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
+//! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
+//! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
 
 mod admission;
@@ -22,6 +24,12 @@ mod mailbox;
 pub mod metrics;
 mod override_writer;
 mod person_loader;
+mod reader;
+mod seat;
+mod service_time;
+mod shares;
+mod start;
+mod static_members;
 pub mod system;
 
 pub use budget::Budget;

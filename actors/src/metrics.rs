@@ -1,5 +1,7 @@
 //! What the actors count. One struct, built at start and handed down; no global registry. No label comes from input.
 
+use crate::cohort_cache::MemberMetrics;
+use crate::mailbox::WhyRefused;
 use burgee_evaluation::Evaluations;
 use burgee_evaluation::outcome::{FailureCode, Reason};
 use burgee_schema::Store;
@@ -24,6 +26,22 @@ struct FailureLabels {
     code: &'static str,
 }
 
+/// Labels of refused requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: &'static str,
+}
+
+/// Counts a batch as in flight until it is dropped.
+#[derive(Debug)]
+pub(crate) struct BatchInFlight(Gauge);
+
+impl Drop for BatchInFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// The gauges and counters of one mailbox.
 #[derive(Debug, Clone)]
 pub(crate) struct MailboxMetrics {
@@ -37,6 +55,9 @@ pub struct Metrics {
     depth: Family<MailboxLabels, Gauge>,
     capacity: Family<MailboxLabels, Gauge>,
     refused: Family<MailboxLabels, Counter>,
+    requests_refused: Family<RefusalLabels, Counter>,
+    batches_in_flight: Gauge,
+    pub(crate) evaluators_replaced: Counter,
     pub(crate) evaluator_wait: Histogram,
     pub(crate) evaluation_time: Histogram,
     pub(crate) evaluations_late: Counter,
@@ -53,6 +74,7 @@ pub struct Metrics {
     pub(crate) hash_key_batch: Histogram,
     pub(crate) projects_cached: Gauge,
     pub(crate) cohorts_cached: Gauge,
+    pub(crate) members: MemberMetrics,
     pub(crate) definition_loads: Counter,
     pub(crate) definition_loads_failed: Counter,
     pub(crate) unknown_tokens: Counter,
@@ -74,6 +96,9 @@ impl Metrics {
             depth: Family::default(),
             capacity: Family::default(),
             refused: Family::default(),
+            requests_refused: Family::default(),
+            batches_in_flight: Gauge::default(),
+            evaluators_replaced: Counter::default(),
             evaluator_wait: seconds(),
             evaluation_time: seconds(),
             evaluations_late: Counter::default(),
@@ -90,12 +115,14 @@ impl Metrics {
             hash_key_batch: sizes(),
             projects_cached: Gauge::default(),
             cohorts_cached: Gauge::default(),
+            members: MemberMetrics::default(),
             definition_loads: Counter::default(),
             definition_loads_failed: Counter::default(),
             unknown_tokens: Counter::default(),
             synchronised_at: Gauge::default(),
         };
         metrics.register_all(registry);
+        metrics.members.register(registry);
         registry.register_collector(Box::new(PoolCollector(store)));
         metrics
     }
@@ -115,6 +142,21 @@ impl Metrics {
             "burgee_mailbox_refused",
             "Messages a full mailbox refused",
             self.refused.clone(),
+        );
+        r.register(
+            "burgee_requests_refused",
+            "Requests that were refused instead of evaluated, by reason",
+            self.requests_refused.clone(),
+        );
+        r.register(
+            "burgee_batches_in_flight",
+            "Large evaluations handed to the CPU pool",
+            self.batches_in_flight.clone(),
+        );
+        r.register(
+            "burgee_evaluators_replaced",
+            "Evaluators that died and were replaced",
+            self.evaluators_replaced.clone(),
         );
         r.register(
             "burgee_evaluator_wait_seconds",
@@ -233,6 +275,22 @@ impl Metrics {
             depth: self.depth.get_or_create(&labels).clone(),
             refused: self.refused.get_or_create(&labels).clone(),
         }
+    }
+
+    pub(crate) fn count_refusal(&self, why: WhyRefused) {
+        let reason = match why {
+            WhyRefused::Full => "full",
+            WhyRefused::Gone => "gone",
+            WhyRefused::Wait => "wait",
+            WhyRefused::Share => "share",
+        };
+        let labels = RefusalLabels { reason };
+        self.requests_refused.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn batch_in_flight(&self) -> BatchInFlight {
+        self.batches_in_flight.inc();
+        BatchInFlight(self.batches_in_flight.clone())
     }
 
     pub(crate) fn count_outcomes(&self, evaluations: &Evaluations) {

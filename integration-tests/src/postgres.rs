@@ -445,7 +445,9 @@ fn free_port() -> Result<u16> {
 }
 
 fn signal(name: &str, processes: &[u32]) -> Result<()> {
-    let mut child = Command::new("kill")
+    // The shell's own, because not every system has it as a program.
+    let mut child = Command::new("sh")
+        .args(["-c", "kill \"$@\"", "kill"])
         .arg(format!("-{name}"))
         .args(processes.iter().map(u32::to_string))
         .stdin(Stdio::null())

@@ -26,10 +26,6 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 /// How often a watched project file is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
-/// Requests for more flags than this are evaluated in the large lane: about where one sequential evaluation takes as long
-/// as handing it to another thread pays.
-const LARGE_ABOVE_FLAGS: usize = 300;
-
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum StartupError {
@@ -142,7 +138,7 @@ impl Started {
             system: system.clone(),
             registry: Arc::new(registry),
         };
-        let server = HttpServer::new(move || app(state.clone()))
+        let server = HttpServer::new(move || app(state.at_worker()))
             .workers(config.budget.http_workers)
             .max_connections(config.max_connections)
             .keep_alive(config.keep_alive)
@@ -210,7 +206,9 @@ fn actor_config(config: &ServeConfig) -> Config {
         evaluator_capacity: config.mailbox_capacity,
         loader_capacity: config.loader_mailbox_capacity,
         poll: config.poll_interval,
-        large_above_flags: LARGE_ABOVE_FLAGS,
+        large_above: config.large_above,
+        evaluators_at_workers: config.evaluators_at_workers,
+        cohort_cache_bytes: config.cohort_cache_bytes,
     }
 }
 

@@ -78,3 +78,13 @@ pub struct AppState {
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
 }
+
+impl AppState {
+    /// Returns the state for the HTTP worker whose thread this is.
+    pub fn at_worker(&self) -> Self {
+        Self {
+            system: self.system.at_worker(),
+            ..self.clone()
+        }
+    }
+}

@@ -57,6 +57,8 @@ pub struct Selection {
     pub(crate) order: Arc<[usize]>,
     /// Whether flags that are in a cycle, or behind one, have to be reported (section 7.4).
     pub(crate) cyclic: bool,
+    /// About how long the flags take to evaluate, in nanoseconds.
+    cost_ns: u64,
 }
 
 /// The selections that depend on the runtime of the request only.
@@ -162,12 +164,18 @@ impl Selection {
         Self {
             order: Arc::new([]),
             cyclic: false,
+            cost_ns: 0,
         }
     }
 
     /// Returns whether nothing is left to evaluate and nothing to report.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty() && !self.cyclic
+    }
+
+    /// Returns about how long the evaluation takes, in nanoseconds: orders of magnitude, from what the flags are made of.
+    pub fn cost_ns(&self) -> u64 {
+        self.cost_ns
     }
 
     /// Returns how many flags will be evaluated.
@@ -184,12 +192,17 @@ fn filter<F: Borrow<Flag>>(
     ready: &[usize],
 ) -> Selection {
     let admits = |flag: &F| selector.admits(flag.borrow());
+    let mut cost_ns = 0;
+    let mut count = |place: &usize| match flags.get(*place).map(Borrow::borrow) {
+        Some(flag) if selector.admits(flag) => {
+            cost_ns += u64::from(flag.cost_ns);
+            true
+        }
+        _ => false,
+    };
     Selection {
-        order: ready
-            .iter()
-            .copied()
-            .filter(|&place| flags.get(place).is_some_and(admits))
-            .collect(),
+        order: ready.iter().copied().filter(&mut count).collect(),
+        cost_ns,
         cyclic: flags
             .iter()
             .zip(&order.stages)

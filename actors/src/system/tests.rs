@@ -1,7 +1,9 @@
+mod memberships;
+
 use super::{Config, EvaluateRequest, Readiness, System};
 use crate::budget::Budget;
 use crate::metrics::Metrics;
-use crate::tests::store;
+use crate::tests::{store, until};
 use burgee_evaluation::outcome::FlagValue;
 use burgee_evaluation::{ProjectId, Selector, Subject};
 use burgee_schema::models::{FlagRow, FullPerson, PersonRow, ProjectRow};
@@ -55,29 +57,25 @@ async fn write(store: &Store, change: impl AsyncFnOnce(&mut WriteTransaction)) {
     transaction.commit().await.unwrap();
 }
 
-async fn start(store: &Store) -> System {
-    let config = Config {
+fn config() -> Config {
+    Config {
         budget: Budget::for_cpus(2),
         evaluator_capacity: 64,
         loader_capacity: 64,
         poll: Duration::from_millis(20),
-        large_above_flags: 100,
-    };
+        large_above: Duration::from_micros(100),
+        evaluators_at_workers: true,
+        cohort_cache_bytes: 1 << 20,
+    }
+}
+
+async fn start(store: &Store) -> System {
     let metrics = Metrics::register(&mut Registry::default(), store.clone());
-    let system = System::start(&config, store.clone(), metrics)
+    let system = System::start(&config(), store.clone(), metrics)
         .await
         .unwrap();
     until(async || system.readiness() == Readiness::Ready).await;
     system
-}
-
-/// Asks again and again until the answer is yes.
-async fn until(mut condition: impl AsyncFnMut() -> bool) {
-    let give_up = deadline();
-    while !condition().await {
-        assert!(Instant::now() < give_up, "it never happened");
-        tokio::task::yield_now().await;
-    }
 }
 
 /// Returns key and value of each flag, or `None` when the token is unknown.

@@ -244,6 +244,25 @@ pub struct ServeOptions {
         help_heading = "Threads and queues"
     )]
     cpu_threads: String,
+    /// Where small requests are evaluated: worker gives each HTTP worker an evaluator on its own thread beside the shared
+    /// ones, thread leaves all of them to the shared ones
+    #[arg(
+        long,
+        env = "BURGEE_EVALUATOR_PLACEMENT",
+        default_value = "worker",
+        value_name = "PLACE",
+        help_heading = "Threads and queues"
+    )]
+    evaluator_placement: String,
+    /// Requests expected to take longer than this to evaluate go to the large evaluators, in microseconds
+    #[arg(
+        long,
+        env = "BURGEE_LARGE_ABOVE_US",
+        default_value = "100",
+        value_name = "US",
+        help_heading = "Threads and queues"
+    )]
+    large_above_us: String,
     /// Threads of the runtime that database connections live on; auto derives it from the CPUs
     #[arg(
         long,
@@ -271,6 +290,15 @@ pub struct ServeOptions {
         help_heading = "Threads and queues"
     )]
     loader_mailbox_capacity: String,
+    /// Memory for the members of static cohorts, in bytes; the database answers for those that do not fit
+    #[arg(
+        long,
+        env = "BURGEE_COHORT_CACHE_BYTES",
+        default_value = "268435456",
+        value_name = "BYTES",
+        help_heading = "Threads and queues"
+    )]
+    cohort_cache_bytes: String,
 
     #[command(flatten)]
     log: LogOptions,
@@ -340,10 +368,16 @@ pub struct ServeConfig {
     pub overload_status: u16,
     /// Threads of each kind.
     pub budget: Budget,
+    /// Whether HTTP workers have evaluators of their own.
+    pub evaluators_at_workers: bool,
+    /// Expected evaluation time above which a request is large.
+    pub large_above: Duration,
     /// What may wait for one evaluator.
     pub mailbox_capacity: usize,
     /// What may wait for the person loader.
     pub loader_mailbox_capacity: usize,
+    /// Memory for the members of static cohorts, in bytes.
+    pub cohort_cache_bytes: usize,
     /// How to log.
     pub log: LogConfig,
 }
@@ -412,11 +446,27 @@ impl ServeOptions {
                 503,
             ),
             budget,
+            evaluators_at_workers: f.word(
+                "evaluator-placement",
+                &self.evaluator_placement,
+                &[("worker", true), ("thread", false)],
+                true,
+            ),
+            large_above: Duration::from_micros(f.number(
+                "large-above-us",
+                &self.large_above_us,
+                0..=10_000_000,
+            )),
             mailbox_capacity: f.number("mailbox-capacity", &self.mailbox_capacity, 1..=1_000_000),
             loader_mailbox_capacity: f.number(
                 "loader-mailbox-capacity",
                 &self.loader_mailbox_capacity,
                 1..=1_000_000,
+            ),
+            cohort_cache_bytes: f.number(
+                "cohort-cache-bytes",
+                &self.cohort_cache_bytes,
+                0..=1 << 40,
             ),
             log: self.log.resolve(f),
         };
