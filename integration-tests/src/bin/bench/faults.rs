@@ -8,7 +8,7 @@ mod proxy;
 
 use crate::bench::Bench;
 use crate::load::samples::{Event, Outcome, Samples, Span};
-use crate::load::{Target, Traffic, open};
+use crate::load::{SDK, Target, Traffic, open};
 use crate::report::{Findings, cell};
 use crate::server::Server;
 use crate::world::{Properties, World};
@@ -139,6 +139,7 @@ fn endure(
     let target = Target {
         address: burgee.address,
         connections: bench.pace.pick(CONNECTIONS, CONNECTIONS / 2, 64),
+        patience: SDK,
     };
     let step = open::Step {
         traffic,

@@ -5,7 +5,7 @@
 
 use crate::bench::Bench;
 use crate::load::samples::{Outcome, Samples};
-use crate::load::{Target, Traffic, closed, wire::exchange};
+use crate::load::{ENDLESS, Target, Traffic, closed, wire::exchange};
 use crate::proc::{Cpu, Used};
 use crate::report::{Findings, cell};
 use crate::server::Server;
@@ -106,6 +106,7 @@ fn load(bench: &Bench, phase: &str, server: &Server, traffic: &Arc<Traffic>) -> 
     let target = Target {
         address: server.address,
         connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 4),
+        patience: ENDLESS,
     };
     bench.watched(phase, || {
         closed::run(target, traffic, warm_up)?;

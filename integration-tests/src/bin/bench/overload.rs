@@ -5,7 +5,7 @@
 
 use crate::bench::Bench;
 use crate::load::samples::{Outcome, Samples, Span};
-use crate::load::{Target, Traffic, open};
+use crate::load::{SDK, Target, Traffic, open};
 use crate::proc;
 use crate::report::{Findings, cell};
 use crate::saturation::{self, Saturation};
@@ -130,6 +130,7 @@ fn overload(
     let target = Target {
         address: server.address,
         connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 64),
+        patience: SDK,
     };
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

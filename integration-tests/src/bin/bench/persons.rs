@@ -4,7 +4,7 @@
 
 use crate::bench::Bench;
 use crate::load::samples::Outcome;
-use crate::load::{Target, Traffic, closed};
+use crate::load::{ENDLESS, Target, Traffic, closed};
 use crate::random::Random;
 use crate::report::{Findings, cell};
 use crate::server::Server;
@@ -163,6 +163,7 @@ fn http(bench: &Bench, world: &World, seconds: f64) -> Result<f64> {
     let target = Target {
         address: burgee.address,
         connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 32),
+        patience: ENDLESS,
     };
     closed::run(target, &traffic, seconds / 4.0)?;
     let samples = closed::run(target, &traffic, seconds)?;

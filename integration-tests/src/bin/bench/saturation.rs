@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::load::samples::{Outcome, Samples, Span};
-use crate::load::{Target, Traffic, closed, open};
+use crate::load::{ENDLESS, Target, Traffic, closed, open};
 use crate::server::Server;
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -50,6 +50,7 @@ pub(crate) fn find(
         let target = |connections| Target {
             address: server.address,
             connections,
+            patience: ENDLESS,
         };
         let found = closed::run(target(CLOSED), traffic, seconds)?.goodput();
         let mut saturation = Saturation {

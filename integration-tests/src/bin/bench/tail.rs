@@ -5,15 +5,15 @@
 
 use crate::bench::Bench;
 use crate::load::samples::{Latencies, Outcome, Samples, Span};
-use crate::load::{Target, Traffic, open};
+use crate::load::{ENDLESS, Target, Traffic, open};
 use crate::proc::{Cpu, Used};
 use crate::report::{Findings, cell};
-use crate::saturation::{self, OPEN, Saturation, Steady};
+use crate::saturation::{self, OPEN, Steady};
 use crate::scrape::Reading;
 use crate::server::{Baseline, Server};
 use crate::world::{Properties, World};
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 const SMALL: u8 = 0;
@@ -83,6 +83,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let of_naive = course(bench, "naive", &naive, &world, &mixed, &rates)?;
     drop(naive);
     let inline = Server::baseline(Baseline::Inline, world.url(), &world.file())?;
+    let inline_carries = saturation::find(bench, "inline", &inline, &mixed)?;
     let of_inline = course(bench, "inline", &inline, &world, &mixed, &rates)?;
     drop(inline);
     let burgee = Server::burgee(bench, world.url())?;
@@ -117,17 +118,14 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     ratios(&mut findings, &of_naive, &of_inline, &of_burgee)?;
     findings.figure(
         "carries",
-        carries(naive_carries, burgee_carries, burgee_large),
+        json!({
+            "naive": naive_carries.figures(),
+            "inline": inline_carries.figures(),
+            "burgee": burgee_carries.figures(),
+            "burgee_large_only": burgee_large.figures(),
+        }),
     );
     Ok(findings)
-}
-
-fn carries(naive: Saturation, burgee: Saturation, large: Saturation) -> Value {
-    json!({
-        "naive": naive.figures(),
-        "burgee": burgee.figures(),
-        "burgee_large_only": large.figures(),
-    })
 }
 
 /// Requests of which this share is large, each about a stored person.
@@ -196,6 +194,7 @@ fn target(bench: &Bench, server: &Server) -> Target {
     Target {
         address: server.address,
         connections: bench.pace.pick(OPEN, OPEN / 4, 32),
+        patience: ENDLESS,
     }
 }
 
@@ -268,11 +267,17 @@ fn ratios(findings: &mut Findings, naive: &Course, inline: &Course, burgee: &Cou
         let note = "acquire_p99: Burgee's /metrics has no histogram of waits for a connection";
         findings.notes.push(note.to_owned());
     }
-    findings.ratio(
-        "vs_inline_small_p99",
-        small_p99(&burgee.three_quarters)?,
-        small_p99(&inline.three_quarters)?,
-    );
+    let over_inline = |burgee: &Measured, inline: &Measured| {
+        let figures = small_p99(burgee)?.zip(small_p99(inline)?);
+        anyhow::Ok(figures.map(|(burgee, inline)| burgee / inline))
+    };
+    // The worse of both rates: past its own ceiling inline is no measure.
+    let carried = over_inline(&burgee.carried, &inline.carried)?;
+    let three_quarters = over_inline(&burgee.three_quarters, &inline.three_quarters)?;
+    let worse = carried
+        .zip(three_quarters)
+        .map(|(one, other)| one.max(other));
+    findings.ratio("vs_inline_small_p99", worse, Some(1.0));
     let flooded = |course: &Course| {
         let flood = course.flood.as_ref();
         anyhow::Ok(flood.map(|flood| large(&flood.flood)).transpose()?)

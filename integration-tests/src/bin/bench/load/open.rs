@@ -19,8 +19,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// How long one request is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long answers are waited for after the last arrival.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long the connections may take to open before the run starts.
@@ -45,7 +43,9 @@ pub(crate) fn run(target: Target, schedule: &[Step<'_>]) -> Result<Samples> {
         let board = Arc::clone(&board);
         move || read_all(target, &board)
     })?;
-    let sent = board.wait_until_open().map(|()| pace(&board, schedule));
+    let sent = board
+        .wait_until_open()
+        .map(|()| pace(&board, target.patience, schedule));
     board.stop.store(true, Ordering::Release);
     let events = reader
         .join()
@@ -139,6 +139,9 @@ impl Board {
     fn take(&self, until: Instant) -> Option<usize> {
         let idle = lock(&self.idle);
         let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
         let (mut idle, _) = self
             .freed
             .wait_timeout_while(idle, left, |idle| idle.is_empty())
@@ -151,8 +154,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sends every arrival; returns those that never got a connection.
-fn pace(board: &Board, schedule: &[Step<'_>]) -> Vec<Event> {
+/// Sends every arrival; returns those that never got a connection in time.
+fn pace(board: &Board, patience: Duration, schedule: &[Step<'_>]) -> Vec<Event> {
     sharpen_timers();
     let start = *lock(&board.start);
     let all: f64 = schedule.iter().map(|step| step.seconds).sum();
@@ -165,8 +168,15 @@ fn pace(board: &Board, schedule: &[Step<'_>]) -> Vec<Event> {
             continue;
         };
         let intended = (at * 1e6) as u32;
-        if !send(board, &request.bytes, (intended, request.class), start, end) {
-            let done = (all * 1e6) as u32;
+        let until = end.min(due + patience);
+        if !send(
+            board,
+            &request.bytes,
+            (intended, request.class),
+            start,
+            until,
+        ) {
+            let done = until.duration_since(start).as_micros() as u32;
             unsent.push(Event {
                 intended,
                 sent: done,
@@ -179,15 +189,15 @@ fn pace(board: &Board, schedule: &[Step<'_>]) -> Vec<Event> {
     unsent
 }
 
-/// Writes a request to a free connection; `false` when there is none until the end.
+/// Writes a request to a free connection; `false` when there is none until then.
 fn send(
     board: &Board,
     bytes: &[u8],
     (intended, class): (u32, u8),
     start: Instant,
-    end: Instant,
+    until: Instant,
 ) -> bool {
-    while let Some(index) = board.take(end) {
+    while let Some(index) = board.take(until) {
         let Some(mut slot) = board.slot(index) else {
             continue;
         };
@@ -401,12 +411,12 @@ impl Reader {
 
     fn give_up(&self) {
         let now = Board::micros(*lock(&self.board.start));
-        let patience = PATIENCE.as_micros() as u32;
+        let patience = self.target.patience.as_micros() as u32;
         for slot in &self.board.slots {
             let mut slot = lock(slot);
             if let Some(flight) = &mut slot.flight
                 && !flight.given_up
-                && now.saturating_sub(flight.sent) > patience
+                && now.saturating_sub(flight.intended) > patience
             {
                 flight.given_up = true;
                 if let Some(writer) = &slot.writer {
