@@ -1,6 +1,9 @@
-//! `growth`: what one more flag, dependency or cohort member costs, from few to many. The core alone, on one thread.
+//! `growth`: what one more flag, dependency or cohort member costs, from few to many. Flags and dependencies: the core
+//! alone, on one thread. Members: what loading them costs the server, see [`members`].
 //!
 //! Time is the thread's own CPU time, which other processes do not lengthen (they still cool its caches).
+
+mod members;
 
 use crate::bench::Bench;
 use crate::proc;
@@ -53,16 +56,13 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let row = std::iter::once("ns per dependency, fan".to_owned());
     findings.row(row.chain(fan.iter().map(|ns| cell(Some(*ns), 1))));
     findings.figure("fan_ns", json!(fan));
-    findings.ratios.push(("member", None));
-    findings
-        .notes
-        .push("member: there is no compiled form of cohort members to measure yet".to_owned());
+    let members = members::measure(bench)?;
+    members.put(&mut findings);
     let per_thousand = kb_per_thousand_flags(bench)?;
     findings
         .notes
         .push(format!("1,000 flags take {per_thousand:.0} kB"));
     findings.figure("kb_per_1000_flags", json!(per_thousand.round()));
-    findings.figure("mb_per_million_members", Value::Null);
     Ok(findings)
 }
 

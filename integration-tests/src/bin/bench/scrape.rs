@@ -24,6 +24,12 @@ impl Reading {
         Ok(Self(series.collect()))
     }
 
+    /// Returns the sum of all series whose name begins so.
+    pub(crate) fn sum(&self, name: &str) -> f64 {
+        let named = self.0.iter().filter(|(key, _)| key.starts_with(name));
+        named.map(|(_, value)| value).sum()
+    }
+
     /// Returns a quantile, in the histogram's unit, of what was observed since `before` by all histograms whose name
     /// contains `part`; `None` when there is none. Within a bucket, observations are taken as evenly spread.
     pub(crate) fn quantile(&self, before: &Self, part: &str, quantile: f64) -> Option<f64> {

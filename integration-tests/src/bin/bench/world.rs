@@ -29,8 +29,7 @@ pub(crate) enum Properties {
 pub(crate) struct World {
     database: TestDatabase,
     directory: tempfile::TempDir,
-    /// Flags of each project, by its number.
-    sizes: Vec<usize>,
+    projects: usize,
     /// Persons of each project.
     pub(crate) persons: u64,
 }
@@ -38,17 +37,22 @@ pub(crate) struct World {
 impl World {
     /// Makes a Postgres with one project for each size, and this many persons in each project.
     pub(crate) fn new(sizes: &[usize], persons: u64) -> Result<Self> {
+        Self::of(&project_file(sizes), sizes.len(), persons)
+    }
+
+    /// Makes a Postgres with the projects of a file, whose ids count from 1 and whose tokens are those of [`token`].
+    pub(crate) fn of(file: &Value, projects: usize, persons: u64) -> Result<Self> {
         let database = TestDatabase::tuned_postgres(&SETTINGS)?;
         let directory = tempfile::tempdir()?;
         let world = Self {
             database,
             directory,
-            sizes: sizes.to_vec(),
+            projects,
             persons,
         };
-        fs::write(world.file(), project_file(sizes).to_string())?;
-        let file = world.file();
-        let file = file.to_str().context("a path that is no text")?;
+        let path = world.file();
+        fs::write(&path, file.to_string())?;
+        let file = path.to_str().context("a path that is no text")?;
         let output = Command::new(beside("burgee")?)
             .args(["apply", "--database-url", world.url(), "-f", file])
             .env_clear()
@@ -68,6 +72,11 @@ impl World {
         self.database.url()
     }
 
+    /// Runs SQL in the database.
+    pub(crate) fn query(&self, sql: &str) -> Result<String> {
+        self.database.query(sql)
+    }
+
     /// Returns the Postgres server.
     pub(crate) fn postgres(&self) -> Result<&Postgres> {
         self.database.server().context("it is a Postgres")
@@ -85,8 +94,9 @@ impl World {
 
     /// Ids follow from project and number; the properties are those that flags ask for, and some more.
     fn insert_persons(&self) -> Result<()> {
-        let projects = self.sizes.len();
-        let persons = self.persons;
+        let Self {
+            projects, persons, ..
+        } = self;
         self.database.query(&format!(
             "INSERT INTO persons (id, project_id, properties, created_at_microseconds) \
              SELECT (p - 1) * {persons} + n, p, format('{{\"plan\":\"%s\",\"country\":\"%s\",\"seats\":%s,\
@@ -134,7 +144,8 @@ impl World {
     }
 }
 
-fn token(project: usize) -> String {
+/// Returns the token of a project, counted from 0.
+pub(crate) fn token(project: usize) -> String {
     format!("phc_bench_{project}")
 }
 
