@@ -1,5 +1,6 @@
 //! Loads all projects once, from disk while the database is away, then follows the `changes` table and tells the definitions cache which projects changed.
 
+use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::definitions_cache::{DefinitionsCache, Refresh, Restore};
 use crate::mailbox::{Mailbox, Refused};
 use crate::metrics::Metrics;
@@ -21,6 +22,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct ChangeListener {
     pub(crate) store: Store,
     pub(crate) definitions: Mailbox<DefinitionsCache>,
+    pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) poll: Duration,
     pub(crate) started: Arc<AtomicBool>,
     pub(crate) metrics: Arc<Metrics>,
@@ -54,7 +56,12 @@ impl ChangeListener {
         self.metrics.freshness.follows(feed.synchronised());
         loop {
             match feed.next().await {
-                Ok(changes) => self.refresh(projects_of(&changes)).await,
+                Ok(changes) => {
+                    if changes.iter().any(|change| change.members().is_some()) {
+                        self.tell_cohorts().await;
+                    }
+                    self.refresh(projects_of(&changes)).await;
+                }
                 // The feed pauses by itself. What is published keeps serving.
                 Err(error) => tracing::warn!(
                     error = chain(&error),
@@ -131,9 +138,17 @@ impl ChangeListener {
             tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
+
+    /// Has changed memberships read; does not wait for it.
+    async fn tell_cohorts(&self) {
+        while self.cohorts.post(CatchUp { done: None }).is_err() {
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
 }
 
-/// Returns the projects whose definitions changed. People and groups are read at each request: nothing of them is cached.
+/// Returns the projects whose definitions changed. The cohort cache reads changed memberships by itself; people and groups
+/// are read at each request: nothing of them is cached.
 fn projects_of(changes: &[ChangeRow]) -> BTreeSet<ProjectId> {
     let of_definitions = |change: &&ChangeRow| match change.kind {
         ChangeKind::Project | ChangeKind::Flag | ChangeKind::Cohort => true,

@@ -5,17 +5,18 @@
 
 use crate::ProjectError;
 use crate::admission::ProjectLoad;
-use crate::cohort_cache::{CohortCache, CompileCohorts, ForgetCohorts};
+use crate::cohort_cache::{CohortCache, CompileCohorts, Compiled, ForgetCohorts};
 use crate::convert;
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use crate::snapshot::Snapshots;
+use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
 use crate::unknown_tokens::UnknownTokens;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Supervised, WrapFuture};
 use arc_swap::ArcSwap;
-use burgee_evaluation::{Definitions, ProjectId};
+use burgee_evaluation::{CohortSet, Definitions, ProjectId, StaticReach};
 use burgee_schema::models::DefinitionRows;
 use burgee_schema::{Store, StoreError, chain};
 use std::collections::{HashMap, HashSet};
@@ -60,9 +61,9 @@ pub(crate) struct Restore {
 }
 
 /// A project as read, or that it is gone.
-type Loaded = Result<Option<Compiled>, StoreError>;
+type Loaded = Result<Option<Ready>, StoreError>;
 /// Its token, the newest change it includes, and what readers get.
-type Compiled = (Box<str>, i64, Arc<ProjectSnapshot>);
+type Ready = (Box<str>, i64, Arc<ProjectSnapshot>);
 
 /// The actor.
 pub(crate) struct DefinitionsCache {
@@ -365,7 +366,7 @@ impl Loader {
         &self,
         rows: DefinitionRows,
         load: Arc<ProjectLoad>,
-    ) -> Result<Compiled, StoreError> {
+    ) -> Result<Ready, StoreError> {
         let id = ProjectId(rows.project.id);
         let DefinitionRows {
             project,
@@ -394,10 +395,10 @@ impl Loader {
             let (definitions, unreadable) = Definitions::compile(readable, Ok(convert::group_types(group_types)));
             (definitions, unreadable, dropped)
         });
-        let (Ok(cohorts), Some((definitions, unreadable, dropped))) =
+        let (Ok(Compiled { cohorts, slots }), Some((definitions, unreadable, dropped))) =
             (cohorts.await, compile.await)
         else {
-            return Err(StoreError::Query("compiling the definitions failed".into()));
+            return Err(compiling_failed());
         };
         self.metrics
             .flags_dropped
@@ -405,9 +406,12 @@ impl Loader {
         for flag in &unreadable {
             tracing::warn!(project = %id, flag = flag.key, reason = flag.reason, "an unreadable flag is dropped");
         }
+        let definitions = Arc::new(definitions);
+        let reach = self.reach(&definitions, &cohorts).await?;
         let snapshot = ProjectSnapshot {
             id,
-            definitions: Arc::new(definitions),
+            static_members: StaticMembers::new(reach, &slots),
+            definitions,
             cohorts,
             zone: convert::zone(&project),
             matching: convert::matching(&project),
@@ -415,4 +419,21 @@ impl Loader {
         };
         Ok((project.token.into(), sequence, Arc::new(snapshot)))
     }
+
+    async fn reach(
+        &self,
+        definitions: &Arc<Definitions>,
+        cohorts: &Arc<CohortSet>,
+    ) -> Result<StaticReach, StoreError> {
+        let (definitions, cohorts) = (Arc::clone(definitions), Arc::clone(cohorts));
+        let reach = self
+            .cpu
+            .run(move || StaticReach::of(&definitions, &cohorts))
+            .await;
+        reach.ok_or_else(compiling_failed)
+    }
+}
+
+fn compiling_failed() -> StoreError {
+    StoreError::Query("compiling the definitions failed".into())
 }

@@ -8,6 +8,7 @@
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - [`snapshot`], `freshness`, `unknown_tokens`: the same on disk, how old it is, and which tokens nobody has.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
+//! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
 //! - [`metrics`], [`runtimes`], [`stages`]: what is counted, how late event loops are, where a request's time goes.
 
@@ -34,6 +35,7 @@ mod shares;
 pub mod snapshot;
 pub mod stages;
 mod start;
+mod static_members;
 pub mod system;
 mod unknown_tokens;
 

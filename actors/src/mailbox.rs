@@ -89,6 +89,11 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
+    /// Returns the shared address, for messages whose senders are bounded elsewhere.
+    pub(crate) fn address(&self) -> Arc<Addr<A>> {
+        Arc::clone(&self.address)
+    }
+
     /// Returns how many messages wait.
     pub(crate) fn waiting(&self) -> usize {
         usize::try_from(self.metrics.depth.get()).unwrap_or(0)

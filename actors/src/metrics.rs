@@ -2,6 +2,7 @@
 
 mod store;
 
+use crate::cohort_cache::MemberMetrics;
 use crate::freshness::Freshness;
 use crate::mailbox::WhyRefused;
 use crate::runtimes::RuntimeMetrics;
@@ -85,6 +86,7 @@ pub struct Metrics {
     pub(crate) hash_key_batch: Histogram,
     pub(crate) projects_cached: Gauge,
     pub(crate) cohorts_cached: Gauge,
+    pub(crate) members: MemberMetrics,
     pub(crate) definition_loads: Counter,
     pub(crate) definition_loads_failed: Counter,
     pub(crate) definition_hits: Counter,
@@ -132,6 +134,7 @@ impl Metrics {
             hash_key_batch: sizes(),
             projects_cached: Gauge::default(),
             cohorts_cached: Gauge::default(),
+            members: MemberMetrics::default(),
             definition_loads: Counter::default(),
             definition_loads_failed: Counter::default(),
             definition_hits: Counter::default(),
@@ -145,6 +148,7 @@ impl Metrics {
             deadlines_missed: Family::default(),
         };
         metrics.register_all(registry);
+        metrics.members.register(registry);
         registry.register_collector(Box::new(AgeCollector(Arc::clone(&metrics.freshness))));
         store::register(registry, store);
         metrics
@@ -351,11 +355,11 @@ impl Metrics {
 
     pub(crate) fn count_outcomes(&self, evaluations: &Evaluations) {
         self.flags_evaluated
-            .inc_by(u64::try_from(evaluations.flags.len()).unwrap_or(u64::MAX));
+            .inc_by(u64::try_from(evaluations.len()).unwrap_or(u64::MAX));
         if !evaluations.errors_while_computing {
             return;
         }
-        for evaluation in &evaluations.flags {
+        for evaluation in evaluations.iter() {
             if let Reason::Failed(code) = evaluation.outcome.reason {
                 self.flags_failed
                     .get_or_create(&FailureLabels { code: code.code() })

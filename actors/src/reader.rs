@@ -1,6 +1,7 @@
 //! What is stored about a request's person and groups: read within the deadline, and hash keys stored where the rules
 //! ask for it (evaluation sections 5.5 and 5.7).
 
+use crate::cohort_cache::CohortCache;
 use crate::continuity;
 use crate::evaluator::FoundState;
 use crate::mailbox::Mailbox;
@@ -12,7 +13,7 @@ use crate::stages::Stage;
 use crate::system::{EvaluateRequest, ProjectSnapshot};
 use burgee_evaluation::outcome::FailureCode;
 use burgee_evaluation::subject::Read;
-use burgee_evaluation::{Needs, Subject};
+use burgee_evaluation::{Needs, Selection, Subject};
 use burgee_schema::models::{Found, FoundHashKeys, HashKeyWrite, Lookup};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,11 +21,12 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-/// The way to the person loader and the hash-key writer.
+/// The way to the person loader, the hash-key writer, and the members of static cohorts.
 #[derive(Clone)]
 pub(crate) struct Reader {
     pub(crate) loader: Mailbox<PersonLoader>,
     pub(crate) writer: Mailbox<OverrideWriter>,
+    pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) shares: Arc<Shares>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -34,6 +36,7 @@ impl Reader {
     pub(crate) async fn read(
         &self,
         project: &ProjectSnapshot,
+        selection: &Selection,
         request: &EvaluateRequest,
         needs: Needs,
     ) -> (FoundState, Read<HashMap<String, String>>) {
@@ -42,7 +45,8 @@ impl Reader {
         }
         let deadline = before(request.deadline);
         let lookup = lookup(project, &request.subject, needs);
-        let mut found = match self.look_up(project, lookup.clone(), deadline).await {
+        let found = self.look_up_state(project, selection, &lookup, deadline);
+        let mut found = match found.await {
             Ok(found) => found,
             Err(code) => {
                 let state = if needs.state {
@@ -73,6 +77,30 @@ impl Reader {
             },
             hash_keys,
         )
+    }
+
+    /// Looks up, with the static cohorts from memory when those that matter are held.
+    async fn look_up_state(
+        &self,
+        project: &ProjectSnapshot,
+        selection: &Selection,
+        lookup: &Lookup,
+        deadline: Instant,
+    ) -> Result<Found, FailureCode> {
+        if !lookup.state {
+            return self.look_up(project, lookup.clone(), deadline).await;
+        }
+        let reached = project.static_members.reached_by(selection);
+        let memberships = reached.must_be_read(&self.cohorts, &self.metrics);
+        let with = |memberships| Lookup {
+            memberships,
+            ..lookup.clone()
+        };
+        let mut found = self.look_up(project, with(memberships), deadline).await?;
+        if memberships || reached.fill(&mut found) {
+            return Ok(found);
+        }
+        self.look_up(project, with(true), deadline).await
     }
 
     async fn look_up(
@@ -171,6 +199,7 @@ fn lookup(project: &ProjectSnapshot, subject: &Subject, needs: Needs) -> Lookup 
         distinct_id: subject.distinct_id.clone(),
         anonymous_id: subject.anonymous_id.clone().filter(|_| needs.hash_keys),
         state: needs.state,
+        memberships: false,
         groups: if needs.state {
             groups.collect()
         } else {

@@ -58,8 +58,8 @@ impl Calibration {
 
     /// Learns from work that was estimated and then done.
     pub(crate) fn record(&self, estimated_ns: u64, took: Duration) {
-        let taken = nanoseconds(took).saturating_mul(1_000);
-        if let Some(scale) = taken.checked_div(estimated_ns) {
+        let thousandfold = nanoseconds(took).saturating_mul(1_000);
+        if let Some(scale) = thousandfold.checked_div(estimated_ns) {
             self.0.add(scale.clamp(*SCALE.start(), *SCALE.end()));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::admission::{Admission, Lane};
 use crate::change_listener::ChangeListener;
-use crate::cohort_cache::CohortCache;
+use crate::cohort_cache::{CohortCache, MemberSource};
 use crate::cpu_pool::CpuPool;
 use crate::definitions_cache::{self, DefinitionsCache, Loader, Published};
 use crate::evaluator;
@@ -51,6 +51,18 @@ impl System {
         store: Store,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
+        let members = Arc::new(store.clone());
+        Self::start_with(source, config, store, members, metrics).await
+    }
+
+    /// The same, with the members of static cohorts from elsewhere than the rest.
+    pub(crate) async fn start_with(
+        source: Source,
+        config: &Config,
+        store: Store,
+        members: Arc<dyn MemberSource>,
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
         let metrics = Arc::new(metrics);
         let cpu = CpuPool::new(config.budget.rayon)?;
         let mut arbiters = Arbiters::default();
@@ -69,14 +81,17 @@ impl System {
 
         let state = arbiters.start();
         state.spawn(watch(Runtime::Caches));
-        let cohorts = {
-            let metrics = Arc::clone(&metrics);
-            Supervisor::start_in_arbiter(&state, move |_| CohortCache::new(CACHE_CAPACITY, metrics))
-        };
+        let (limit, its_metrics) = (config.cohort_cache_bytes, Arc::clone(&metrics));
+        let cohorts = supervised(
+            &state,
+            metrics.mailbox("cohort_cache", 0, CACHE_CAPACITY),
+            move || CohortCache::new(members, limit, CACHE_CAPACITY, its_metrics),
+        )
+        .await;
         let published = Arc::new(Published::default());
         let loader = Loader {
             store: store.clone(),
-            cohorts: Arc::new(cohorts),
+            cohorts: cohorts.address(),
             cpu,
             metrics: Arc::clone(&metrics),
             slots: Arc::new(Semaphore::new(definitions_cache::LOADS_IN_FLIGHT)),
@@ -115,6 +130,7 @@ impl System {
         let listener = ChangeListener {
             store,
             definitions: definitions.clone(),
+            cohorts: cohorts.clone(),
             poll: config.poll,
             started: Arc::clone(&started),
             metrics: Arc::clone(&metrics),
@@ -125,12 +141,14 @@ impl System {
         let reader = Reader {
             loader,
             writer,
+            cohorts: cohorts.clone(),
             shares: Shares::new(capacity),
             metrics: Arc::clone(&metrics),
         };
         Ok(Self {
             published,
             definitions,
+            cohorts,
             reader,
             admission,
             worker_seats,

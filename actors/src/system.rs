@@ -2,6 +2,7 @@
 
 use crate::admission::{Admission, ProjectLoad};
 use crate::budget::Budget;
+use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
 use crate::mailbox::Mailbox;
@@ -12,6 +13,7 @@ use crate::seat::Seat;
 use crate::snapshot::Snapshots;
 use crate::stages::{Stage, StageTimer, Stages};
 use crate::start::WorkerSeats;
+use crate::static_members::StaticMembers;
 use crate::{EvaluateError, ProjectError};
 use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_evaluation::{
@@ -41,6 +43,7 @@ pub struct ProjectSnapshot {
     pub matching: MatchingVersion,
     /// What it holds of each queue; the same for all snapshots of a project.
     pub(crate) load: Arc<ProjectLoad>,
+    pub(crate) static_members: StaticMembers,
 }
 
 /// What the edge asks for: inputs that were read from the request, nothing stored.
@@ -89,6 +92,8 @@ pub struct Config {
     pub large_above: Duration,
     /// Whether each HTTP worker has a small evaluator on its own thread, beside the shared ones.
     pub evaluators_at_workers: bool,
+    /// Memory for the members of static cohorts, in bytes. What does not fit is asked of the database.
+    pub cohort_cache_bytes: usize,
 }
 
 /// Where definitions come from at the start.
@@ -120,6 +125,7 @@ pub struct StartError(#[from] rayon::ThreadPoolBuildError);
 pub struct System {
     pub(crate) published: Arc<Published>,
     pub(crate) definitions: Mailbox<DefinitionsCache>,
+    pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) reader: Reader,
     pub(crate) admission: Admission,
     /// How to seat an evaluator at an HTTP worker, if that is wanted.
@@ -204,7 +210,7 @@ impl System {
         };
         let (state, hash_keys) = {
             let _timer = StageTimer::start(&mut stages.look_up);
-            self.reader.read(project, &request, needs).await
+            self.reader.read(project, &selection, &request, needs).await
         };
         let work = Work {
             project: Arc::clone(project),
@@ -242,17 +248,18 @@ impl System {
 
     /// Has projects read again, and waits until they were: for a process that has just changed them itself.
     pub async fn refresh(&self, projects: Vec<ProjectId>) {
-        let (done, was_done) = oneshot::channel();
-        if self
-            .definitions
-            .post(Refresh {
-                projects,
-                done: Some(done),
-            })
-            .is_ok()
-        {
-            let _ = was_done.await;
-        }
+        let (done, definitions_are_read) = oneshot::channel();
+        let refresh = Refresh {
+            projects,
+            done: Some(done),
+        };
+        let (done, memberships_are_read) = oneshot::channel();
+        let catch_up = CatchUp { done: Some(done) };
+        // A refused message drops its sender, which ends the wait.
+        let _ = self.definitions.post(refresh);
+        let _ = self.cohorts.post(catch_up);
+        let _ = definitions_are_read.await;
+        let _ = memberships_are_read.await;
     }
 
     /// Returns whether flags can be served. Once they can, they can: the last good definitions outlive the database.

@@ -15,6 +15,8 @@ pub enum QueryKind {
     Definitions,
     /// Persons, groups and hash keys.
     LookUp,
+    /// Members of static cohorts.
+    Members,
     /// Storing hash keys.
     HashKeys,
     /// What changed.
@@ -25,11 +27,12 @@ pub enum QueryKind {
 
 impl QueryKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ping,
         Self::Projects,
         Self::Definitions,
         Self::LookUp,
+        Self::Members,
         Self::HashKeys,
         Self::Changes,
         Self::Keys,
@@ -42,6 +45,7 @@ impl QueryKind {
             Self::Projects => "projects",
             Self::Definitions => "definitions",
             Self::LookUp => "look_up",
+            Self::Members => "members",
             Self::HashKeys => "hash_keys",
             Self::Changes => "changes",
             Self::Keys => "keys",

@@ -4,7 +4,7 @@ use crate::connection::{Access, Connection};
 use crate::database_url::Target;
 use crate::migrate::{self, Job};
 use crate::models::*;
-use crate::models::{change, definitions, hash_key, key, project};
+use crate::models::{change, cohort_member, definitions, hash_key, key, project};
 use crate::observer::Observers;
 use crate::pool::{Pool, PoolStatus};
 use crate::runtime::DatabaseRuntime;
@@ -206,6 +206,32 @@ impl Store {
         let lookups = lookups.to_vec();
         self.read(QueryKind::LookUp, |connection| {
             async move { crate::look_up::look_up(connection, &lookups).await }.boxed()
+        })
+        .await
+    }
+
+    /// Returns at most `limit` members of a static cohort with an id above `after`, ascending.
+    pub async fn cohort_members_after(
+        &self,
+        project_id: i64,
+        cohort_id: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<i64>> {
+        self.read(QueryKind::Members, move |connection| {
+            cohort_member::after(connection, project_id, cohort_id, after, limit).boxed()
+        })
+        .await
+    }
+
+    /// Returns those of some memberships that exist, in no order. A few thousand at once at most.
+    pub async fn existing_memberships(
+        &self,
+        memberships: &[Membership],
+    ) -> Result<Vec<Membership>> {
+        let memberships = memberships.to_vec();
+        self.read(QueryKind::Members, |connection| {
+            async move { cohort_member::existing(connection, &memberships).await }.boxed()
         })
         .await
     }

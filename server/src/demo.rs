@@ -79,7 +79,7 @@ async fn answer(system: &System) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(render(
         query.shape(Endpoint::Flags),
         &envelope,
-        &evaluations.flags,
+        &evaluations,
     )?)
 }
 

@@ -340,6 +340,7 @@ fn actor_config(config: &ServeConfig) -> Config {
         poll: config.poll_interval,
         large_above: config.large_above,
         evaluators_at_workers: config.evaluators_at_workers,
+        cohort_cache_bytes: config.cohort_cache_bytes,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::evaluator::{self, Work};
 use crate::metrics::Metrics;
 use crate::seat::{Seat, SeatPlan};
 use crate::service_time::Calibration;
+use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
 use crate::tests::metrics;
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -85,6 +86,7 @@ fn other(project: &ProjectSnapshot) -> Arc<ProjectSnapshot> {
         zone: project.zone,
         matching: project.matching,
         load: Arc::new(ProjectLoad::default()),
+        static_members: StaticMembers::default(),
     })
 }
 

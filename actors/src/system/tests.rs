@@ -1,10 +1,12 @@
+mod memberships;
+
 use super::{Config, Database, EvaluateRequest, Readiness, Source, System};
 use crate::ProjectError;
 use crate::budget::Budget;
 use crate::metrics::Metrics;
 use crate::snapshot::Snapshots;
 use crate::stages::{Stage, Stages};
-use crate::tests::store;
+use crate::tests::{store, until};
 use burgee_evaluation::outcome::FlagValue;
 use burgee_evaluation::{ProjectId, Selector, Subject};
 use burgee_schema::models::{FlagRow, FullPerson, PersonRow, ProjectRow};
@@ -69,6 +71,7 @@ fn config() -> Config {
         poll: Duration::from_millis(20),
         large_above: Duration::from_micros(100),
         evaluators_at_workers: true,
+        cohort_cache_bytes: 1 << 20,
     }
 }
 
@@ -79,15 +82,6 @@ async fn start(store: &Store) -> System {
         .unwrap();
     until(async || system.readiness() == Readiness::Ready).await;
     system
-}
-
-/// Asks again and again until the answer is yes.
-async fn until(mut condition: impl AsyncFnMut() -> bool) {
-    let give_up = deadline();
-    while !condition().await {
-        assert!(Instant::now() < give_up, "it never happened");
-        tokio::task::yield_now().await;
-    }
 }
 
 /// Returns key and value of each flag, or `None` when the token is unknown.

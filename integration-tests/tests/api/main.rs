@@ -34,6 +34,7 @@ mod continuity;
 mod demo;
 mod deployment;
 mod errors;
+mod memberships;
 mod methods;
 mod privacy;
 mod python_sdk;

@@ -299,6 +299,15 @@ pub struct ServeOptions {
         help_heading = "Threads and queues"
     )]
     loader_mailbox_capacity: String,
+    /// Memory for the members of static cohorts, in bytes; the database answers for those that do not fit
+    #[arg(
+        long,
+        env = "BURGEE_COHORT_CACHE_BYTES",
+        default_value = "268435456",
+        value_name = "BYTES",
+        help_heading = "Threads and queues"
+    )]
+    cohort_cache_bytes: String,
 
     #[command(flatten)]
     limits: LimitOptions,
@@ -392,6 +401,8 @@ pub struct ServeConfig {
     pub mailbox_capacity: usize,
     /// What may wait for the person loader.
     pub loader_mailbox_capacity: usize,
+    /// Memory for the members of static cohorts, in bytes.
+    pub cohort_cache_bytes: usize,
     /// How often an address or a token may ask.
     pub rate_limits: RateLimitConfig,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -487,6 +498,11 @@ impl ServeOptions {
                 "loader-mailbox-capacity",
                 &self.loader_mailbox_capacity,
                 1..=1_000_000,
+            ),
+            cohort_cache_bytes: f.number(
+                "cohort-cache-bytes",
+                &self.cohort_cache_bytes,
+                0..=1 << 40,
             ),
             rate_limits: self.limits.rates(f),
             trusted_proxies: self.limits.trusted_proxies(f),

@@ -338,7 +338,7 @@ fn write(
     envelope: &Envelope<'_>,
     evaluations: &Evaluations,
 ) -> Result<HttpResponse, ApiError> {
-    render(shape, envelope, &evaluations.flags)
+    render(shape, envelope, evaluations)
         .map(answer)
         .map_err(|error| unwritable(&error))
 }
