@@ -1,65 +1,138 @@
-//! Which evaluator gets a request, or that none does.
+//! Which evaluator gets a request, or that none does, decided at once.
+//!
+//! A request is refused when no mailbox has room, when the expected wait is longer than what is left of its deadline,
+//! or when its project holds its share of a contended lane already.
 
 use crate::EvaluateError;
-use crate::evaluator::{Evaluate, Evaluator, Work};
-use crate::mailbox::{Mailbox, Refused};
+use crate::evaluator::{Evaluate, Work};
+use crate::mailbox::{Refused, WhyRefused};
+use crate::metrics::Metrics;
+use crate::seat::Seat;
+use crate::service_time::Calibration;
+use crate::shares::{Share, Shares};
+use arc_swap::ArcSwap;
 use burgee_evaluation::Evaluations;
+use burgee_evaluation::outcome::FailureCode;
 use rand::RngExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-/// When a refused caller may try again, before jitter.
+/// The least time after which a refused caller may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Refused callers are spread over this much more, so that they do not come back together.
+const RETRY_JITTER: Duration = Duration::from_secs(2);
 
 /// All evaluators of one lane.
 #[derive(Clone)]
 pub(crate) struct Lane {
-    evaluators: Vec<Mailbox<Evaluator>>,
+    seats: Arc<ArcSwap<Vec<Arc<Seat>>>>,
+    /// The evaluator on the caller's own thread, if there is one: it is asked first.
+    home: Option<Arc<Seat>>,
+    shares: Arc<Shares>,
+}
+
+/// What a project holds of each lane.
+#[derive(Debug, Default)]
+pub(crate) struct ProjectLoad {
+    small: Arc<Share>,
+    large: Arc<Share>,
+    pub(crate) lookups: Arc<Share>,
 }
 
 /// Both lanes, and the border between them.
 #[derive(Clone)]
 pub(crate) struct Admission {
-    pub(crate) small: Lane,
-    pub(crate) large: Lane,
-    /// Requests for more flags than this are large.
-    pub(crate) large_above_flags: usize,
+    small: Lane,
+    large: Lane,
+    /// Work that is expected to take longer is large.
+    large_above: Duration,
+    calibration: Arc<Calibration>,
+    metrics: Arc<Metrics>,
 }
 
 impl Lane {
-    pub(crate) fn new(evaluators: Vec<Mailbox<Evaluator>>) -> Self {
-        Self { evaluators }
+    /// A lane of evaluators, with this many places in all mailboxes together.
+    pub(crate) fn new(seats: Vec<Arc<Seat>>, room: usize) -> Self {
+        Self {
+            shares: Shares::new(room),
+            seats: Arc::new(ArcSwap::from_pointee(seats)),
+            home: None,
+        }
     }
 
-    /// Posts to the less loaded of two evaluators chosen at random, then to the other, then gives up.
-    fn post(&self, message: Evaluate) -> Result<(), Refused<Evaluate>> {
-        let (first, second) = match self.evaluators.as_slice() {
-            [] => return Err(Refused(message)),
-            [only] => return only.post(message),
-            [one, other] => (one, other),
-            many => {
-                let mut random = rand::rng();
-                let one = random.random_range(0..many.len());
-                let other = (one + random.random_range(1..many.len())) % many.len();
-                match (many.get(one), many.get(other)) {
-                    (Some(one), Some(other)) => (one, other),
-                    _ => return Err(Refused(message)),
-                }
-            }
+    /// Adds an evaluator to the lane, and returns the lane as that evaluator's thread sees it.
+    pub(crate) fn with_home(&self, seat: Arc<Seat>) -> Self {
+        self.seats.rcu(|seats| {
+            let mut seats = Vec::clone(seats);
+            seats.push(Arc::clone(&seat));
+            seats
+        });
+        Self {
+            home: Some(seat),
+            ..self.clone()
+        }
+    }
+
+    /// Returns how many messages wait in all mailboxes.
+    fn waiting(&self) -> usize {
+        self.seats.load().iter().map(|seat| seat.waiting()).sum()
+    }
+
+    /// Returns two evaluators, the one to ask first in front: the thread's own, or the less loaded of two.
+    fn candidates(&self) -> [Option<Arc<Seat>>; 2] {
+        let seats = self.seats.load();
+        if let Some(home) = &self.home {
+            let other = any(&seats, |seat| Arc::ptr_eq(seat, home));
+            return [Some(Arc::clone(home)), other];
+        }
+        let Some(first) = any(&seats, |_| false) else {
+            return [None, None];
         };
-        let (first, second) = if first.depth() <= second.depth() {
-            (first, second)
-        } else {
-            (second, first)
-        };
-        first
-            .post(message)
-            .or_else(|Refused(message)| second.post(message))
+        match any(&seats, |seat| Arc::ptr_eq(seat, &first)) {
+            Some(second) if second.waiting() < first.waiting() => [Some(second), Some(first)],
+            second => [Some(first), second],
+        }
     }
 }
 
+/// Returns one of the seats at random, but not the excluded one.
+fn any(seats: &[Arc<Seat>], excluded: impl Fn(&Arc<Seat>) -> bool) -> Option<Arc<Seat>> {
+    let start = match seats.len() {
+        0 | 1 => 0,
+        count => rand::rng().random_range(0..count),
+    };
+    let (before, after) = seats.split_at(start);
+    let mut seats = after.iter().chain(before);
+    seats.find(|seat| !excluded(seat)).cloned()
+}
+
 impl Admission {
+    pub(crate) fn new(
+        small: Lane,
+        large: Lane,
+        large_above: Duration,
+        calibration: Arc<Calibration>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            small,
+            large,
+            large_above,
+            calibration,
+            metrics,
+        }
+    }
+
+    /// Adds a small evaluator, and returns the admission as that evaluator's thread sees it.
+    pub(crate) fn with_home(&self, seat: Arc<Seat>) -> Self {
+        Self {
+            small: self.small.with_home(seat),
+            ..self.clone()
+        }
+    }
+
     /// Hands work to an evaluator and waits for its answer until the deadline.
     pub(crate) async fn evaluate(
         &self,
@@ -67,28 +140,75 @@ impl Admission {
         deadline: Instant,
     ) -> Result<Evaluations, EvaluateError> {
         let started_at = Instant::now();
-        let lane = if work.selection.len() > self.large_above_flags {
-            &self.large
-        } else {
-            &self.small
-        };
+        let (project, selection) = (Arc::clone(&work.project), work.selection.clone());
         let (reply, answer) = oneshot::channel();
-        lane.post(Evaluate {
-            work: Box::new(work),
-            deadline,
-            posted_at: started_at,
-            reply,
-        })
-        .map_err(|Refused(_)| EvaluateError::Busy {
-            retry_after: RETRY_AFTER,
-        })?;
+        self.admit(work, started_at, deadline, reply)?;
         match timeout_at(deadline.into(), answer).await {
             Ok(Ok(evaluations)) => Ok(evaluations),
-            // The evaluator dropped it: late work is dropped at the deadline, anything earlier is a loss.
-            Ok(Err(_)) if deadline > Instant::now() => Err(EvaluateError::Lost),
+            // Late work is dropped by its evaluator. Anything dropped earlier went down with it: its flags failed.
+            Ok(Err(_)) if deadline > Instant::now() => Ok(Evaluations::all_failed(
+                &project.definitions,
+                &selection,
+                FailureCode::BatchEvaluationPanicked,
+            )),
             Ok(Err(_)) | Err(_) => Err(EvaluateError::TimedOut {
-                budget: deadline - started_at,
+                budget: deadline.saturating_duration_since(started_at),
             }),
         }
     }
+
+    fn admit(
+        &self,
+        work: Work,
+        now: Instant,
+        deadline: Instant,
+        reply: oneshot::Sender<Evaluations>,
+    ) -> Result<(), EvaluateError> {
+        let large = self.calibration.apply(work.selection.cost_ns()) > self.large_above;
+        let load = &work.project.load;
+        let (lane, share) = if large {
+            (&self.large, &load.large)
+        } else {
+            (&self.small, &load.small)
+        };
+        let Some(place) = lane.shares.take(share, lane.waiting()) else {
+            return Err(self.refusal(WhyRefused::Share, Duration::ZERO));
+        };
+        let mut message = Evaluate {
+            work: Box::new(work),
+            deadline,
+            posted_at: now,
+            reply,
+            place,
+        };
+        let left = deadline.saturating_duration_since(now);
+        let mut refusal = (WhyRefused::Full, Duration::ZERO);
+        for seat in lane.candidates().into_iter().flatten() {
+            let wait = seat.expected_wait();
+            if wait > left {
+                refusal = (WhyRefused::Wait, wait);
+                continue;
+            }
+            match seat.post(message) {
+                Ok(()) => return Ok(()),
+                Err(Refused { message: back, why }) => {
+                    refusal = (why, wait);
+                    message = back;
+                }
+            }
+        }
+        Err(self.refusal(refusal.0, refusal.1))
+    }
+
+    /// Counts a refusal and tells when to come back: later the longer the queue, and not all at once.
+    fn refusal(&self, why: WhyRefused, wait: Duration) -> EvaluateError {
+        self.metrics.count_refusal(why);
+        let jitter = RETRY_JITTER.mul_f64(rand::rng().random());
+        EvaluateError::Busy {
+            retry_after: RETRY_AFTER.max(wait) + jitter,
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

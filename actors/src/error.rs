@@ -28,7 +28,4 @@ pub enum EvaluateError {
         /// The budget it had.
         budget: Duration,
     },
-    /// An evaluator went away without an answer.
-    #[error("the evaluation was lost")]
-    Lost,
 }

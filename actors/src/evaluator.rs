@@ -8,6 +8,8 @@ use crate::convert;
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
+use crate::service_time::{Calibration, ServiceTime};
+use crate::shares::Place;
 use crate::system::ProjectSnapshot;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture,
@@ -45,6 +47,8 @@ pub(crate) struct Evaluate {
     pub(crate) deadline: Instant,
     pub(crate) posted_at: Instant,
     pub(crate) reply: oneshot::Sender<Evaluations>,
+    /// The project's place in the lane, given back when the work is done or dropped.
+    pub(crate) place: Place,
 }
 
 /// Where an evaluator does its work.
@@ -56,25 +60,49 @@ pub(crate) enum Lane {
     Rayon { pool: CpuPool, slots: usize },
 }
 
+impl Lane {
+    /// Returns how many batches one evaluator has in flight at most.
+    pub(crate) fn parallel(&self) -> usize {
+        match self {
+            Self::Inline => 1,
+            Self::Rayon { slots, .. } => *slots,
+        }
+    }
+}
+
 /// The actor.
 #[derive(Debug)]
 pub(crate) struct Evaluator {
     lane: Lane,
     capacity: usize,
     free_slots: Arc<Semaphore>,
+    learned: Learned,
     metrics: Arc<Metrics>,
 }
 
+/// What evaluating teaches admission.
+#[derive(Debug, Clone)]
+struct Learned {
+    service: Arc<ServiceTime>,
+    calibration: Arc<Calibration>,
+}
+
 impl Evaluator {
-    pub(crate) fn new(lane: Lane, capacity: usize, metrics: Arc<Metrics>) -> Self {
-        let slots = match lane {
-            Lane::Inline => 1,
-            Lane::Rayon { slots, .. } => slots,
-        };
+    pub(crate) fn new(
+        lane: Lane,
+        capacity: usize,
+        service: Arc<ServiceTime>,
+        calibration: Arc<Calibration>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
+            free_slots: Arc::new(Semaphore::new(lane.parallel())),
             lane,
             capacity,
-            free_slots: Arc::new(Semaphore::new(slots)),
+            learned: Learned {
+                service,
+                calibration,
+            },
             metrics,
         }
     }
@@ -102,6 +130,10 @@ impl Handler<Posted<Evaluate>> for Evaluator {
 
     fn handle(&mut self, message: Posted<Evaluate>, ctx: &mut Self::Context) {
         let message = message.open();
+        #[cfg(test)]
+        if message.work.subject.distinct_id == tests::DIE {
+            panic!("planned death");
+        }
         self.metrics
             .evaluator_wait
             .observe(message.posted_at.elapsed().as_secs_f64());
@@ -110,20 +142,21 @@ impl Handler<Posted<Evaluate>> for Evaluator {
         }
         match &self.lane {
             Lane::Inline => {
-                if message.run(&self.metrics) == Ran::Panicked {
+                if message.run(&self.learned, &self.metrics) == Ran::Panicked {
                     // The state may be half-changed: the supervisor restarts this actor and keeps its queue.
                     ctx.stop();
                 }
             }
             Lane::Rayon { pool, .. } => {
-                let metrics = Arc::clone(&self.metrics);
+                let (learned, metrics) = (self.learned.clone(), Arc::clone(&self.metrics));
+                let in_flight = metrics.batch_in_flight();
                 // Only this actor takes slots, and it waits below until one is free.
                 let slot = Arc::clone(&self.free_slots).try_acquire_owned().ok();
                 pool.spawn(move || {
                     if message.wanted(&metrics) {
-                        message.run(&metrics);
+                        message.run(&learned, &metrics);
                     }
-                    drop(slot);
+                    drop((in_flight, slot));
                 });
                 if self.free_slots.available_permits() == 0 {
                     let free_slots = Arc::clone(&self.free_slots);
@@ -156,15 +189,20 @@ impl Evaluate {
     }
 
     /// Evaluates and answers. A panic fails the flags of this request alone.
-    fn run(self, metrics: &Metrics) -> Ran {
+    fn run(self, learned: &Learned, metrics: &Metrics) -> Ran {
         let started_at = Instant::now();
         let Self {
-            mut work, reply, ..
+            mut work,
+            reply,
+            place,
+            ..
         } = self;
         let result = catch_unwind(AssertUnwindSafe(|| work.evaluate()));
-        metrics
-            .evaluation_time
-            .observe(started_at.elapsed().as_secs_f64());
+        let took = started_at.elapsed();
+        metrics.evaluation_time.observe(took.as_secs_f64());
+        learned.service.record(took);
+        learned.calibration.record(work.selection.cost_ns(), took);
+        drop(place);
         let (evaluations, ran) = match result {
             Ok(evaluations) => (evaluations, Ran::Answered),
             Err(_) => {
@@ -222,4 +260,4 @@ impl Work {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

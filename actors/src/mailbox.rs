@@ -5,6 +5,7 @@
 
 use crate::metrics::MailboxMetrics;
 use actix::dev::ToEnvelope;
+use actix::prelude::SendError;
 use actix::{Actor, Addr, Handler, Message};
 use prometheus_client::metrics::gauge::Gauge;
 use std::sync::Arc;
@@ -45,9 +46,25 @@ impl<M: Send + 'static> Message for Posted<M> {
     type Result = ();
 }
 
-/// The mailbox is full, or its actor is gone. The message comes back.
+/// Why a message was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum WhyRefused {
+    /// The mailbox is full.
+    Full,
+    /// The actor is gone.
+    Gone,
+    /// It would wait longer than it has time.
+    Wait,
+    /// Its project holds its share of a contended queue already.
+    Share,
+}
+
+/// A message that was not taken comes back.
 #[derive(Debug)]
-pub(crate) struct Refused<M>(pub(crate) M);
+pub(crate) struct Refused<M> {
+    pub(crate) message: M,
+    pub(crate) why: WhyRefused,
+}
 
 /// One shared address of an actor. Clones share the address itself, so they do not widen the bound.
 pub(crate) struct Mailbox<A: Actor> {
@@ -72,9 +89,14 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
+    /// Returns the shared address, for messages whose senders are bounded elsewhere.
+    pub(crate) fn address(&self) -> Arc<Addr<A>> {
+        Arc::clone(&self.address)
+    }
+
     /// Returns how many messages wait.
-    pub(crate) fn depth(&self) -> i64 {
-        self.metrics.depth.get()
+    pub(crate) fn waiting(&self) -> usize {
+        usize::try_from(self.metrics.depth.get()).unwrap_or(0)
     }
 
     /// Posts a message, or gives it back at once when the mailbox is full.
@@ -89,8 +111,15 @@ impl<A: Actor> Mailbox<A> {
             depth: DepthGuard::new(&self.metrics.depth),
         };
         self.address.try_send(posted).map_err(|refused| {
+            let why = match refused {
+                SendError::Full(_) => WhyRefused::Full,
+                SendError::Closed(_) => WhyRefused::Gone,
+            };
             self.metrics.refused.inc();
-            Refused(refused.into_inner().open())
+            Refused {
+                message: refused.into_inner().open(),
+                why,
+            }
         })
     }
 

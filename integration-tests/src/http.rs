@@ -259,7 +259,7 @@ fn parse_head(bytes: &[u8], method: &str) -> Option<(usize, Response, Framing)> 
 }
 
 fn framing(response: &Response, method: &str) -> Framing {
-    if method == "HEAD" || response.status == 204 || response.status == 304 {
+    if method == "HEAD" || response.status < 200 || [204, 304].contains(&response.status) {
         return Framing::Length(0);
     }
     if response

@@ -7,7 +7,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,11 @@ impl TestDatabase {
         Self::in_server(Arc::new(Server::start()?))
     }
 
+    /// Makes a database in a server of its own with settings (`name=value`) that go before those of tests.
+    pub fn tuned_postgres(settings: &[&str]) -> Result<Self> {
+        Self::in_server(Arc::new(Server::start_with(settings)?))
+    }
+
     fn in_server(server: Arc<Server>) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -110,6 +115,7 @@ pub struct Server {
     programs: PathBuf,
     directory: PathBuf,
     port: u16,
+    settings: Vec<String>,
     user: Option<User>,
     process: Mutex<Option<Child>>,
     guard: Mutex<Option<Child>>,
@@ -125,6 +131,11 @@ struct User {
 impl Server {
     /// Finds Postgres, makes a cluster and starts it.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings (`name=value`) that go before its own.
+    pub fn start_with(settings: &[&str]) -> Result<Self> {
         let programs = find_programs()?;
         let user = unprivileged_user()?;
         let directory = tempfile::Builder::new()
@@ -139,6 +150,7 @@ impl Server {
             programs,
             directory,
             port: free_port()?,
+            settings: settings.iter().map(|&it| it.to_owned()).collect(),
             user,
             process: Mutex::new(None),
             guard: Mutex::new(Some(guard)),
@@ -151,6 +163,16 @@ impl Server {
     /// Returns the URL of a database in it.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://burgee@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Returns where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Returns where a program of its installation is, such as `pgbench`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
     }
 
     /// Ends the server at once, as a crash would: connections break. [`Server::resume`] starts it again.
@@ -192,6 +214,8 @@ impl Server {
                 "max_connections=200",
             ])
             .args(["-c", "shared_buffers=32MB", "-c", "autovacuum=off"])
+            // The last one of a name counts.
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
@@ -421,7 +445,9 @@ fn free_port() -> Result<u16> {
 }
 
 fn signal(name: &str, processes: &[u32]) -> Result<()> {
-    let mut child = Command::new("kill")
+    // The shell's own, because not every system has it as a program.
+    let mut child = Command::new("sh")
+        .args(["-c", "kill \"$@\"", "kill"])
         .arg(format!("-{name}"))
         .args(processes.iter().map(u32::to_string))
         .stdin(Stdio::null())

@@ -26,7 +26,11 @@ const CRATES: [(&str, &str, &[&str]); 5] = [
         "server",
         &["burgee-actors", "burgee-evaluation", "burgee-schema"],
     ),
-    ("burgee-integration-tests", "integration-tests", &[]),
+    (
+        "burgee-integration-tests",
+        "integration-tests",
+        &["burgee", "burgee-evaluation", "burgee-schema"],
+    ),
 ];
 
 fn root() -> PathBuf {

@@ -38,6 +38,7 @@ type GroupKey<'a> = (i64, i16, &'a str);
 #[derive(Default)]
 struct Wanted<'a> {
     persons: Keys<PersonKey<'a>>,
+    memberships: Keys<PersonKey<'a>>,
     groups: Keys<GroupKey<'a>>,
     hash_keys: Keys<PersonKey<'a>>,
 }
@@ -50,6 +51,9 @@ impl<'a> Wanted<'a> {
             if lookup.state {
                 if is_storable(&lookup.distinct_id) {
                     wanted.persons.add((project, &lookup.distinct_id));
+                    if lookup.memberships {
+                        wanted.memberships.add((project, &lookup.distinct_id));
+                    }
                 }
                 for (index, key) in &lookup.groups {
                     if is_storable(key) {
@@ -168,7 +172,7 @@ type Rows = (
 
 async fn ask(connection: &mut Connection, wanted: &Wanted<'_>) -> Result<Answers, StoreError> {
     let persons: Batch<Persons> = Batch::new(person_columns(&wanted.persons));
-    let memberships: Batch<Memberships> = Batch::new(person_columns(&wanted.persons));
+    let memberships: Batch<Memberships> = Batch::new(person_columns(&wanted.memberships));
     let groups: Batch<Groups> = Batch::new(group_columns(&wanted.groups));
     let hash_keys: Batch<HashKeys> = Batch::new(person_columns(&wanted.hash_keys));
     let (backend, deadline) = connection.parts();
@@ -219,6 +223,7 @@ where
 /// What was found, by the place of its key.
 struct Answers {
     persons: HashMap<i64, FoundPerson>,
+    memberships: HashMap<i64, Vec<i64>>,
     groups: HashMap<i64, String>,
     hash_keys: HashMap<i64, Vec<(String, String)>>,
 }
@@ -237,11 +242,9 @@ impl Answers {
                 },
             )
         };
-        let mut persons: HashMap<i64, FoundPerson> = persons.into_iter().map(person).collect();
+        let mut cohorts: HashMap<i64, Vec<i64>> = HashMap::new();
         for (n, cohort) in memberships {
-            if let Some(person) = persons.get_mut(&n) {
-                person.static_cohorts.push(cohort);
-            }
+            cohorts.entry(n).or_default().push(cohort);
         }
         let mut overrides: HashMap<i64, Vec<(String, String)>> = HashMap::new();
         for (n, flag_key, hash_key) in hash_keys {
@@ -252,7 +255,8 @@ impl Answers {
             of_person.sort_unstable();
         }
         Self {
-            persons,
+            persons: persons.into_iter().map(person).collect(),
+            memberships: cohorts,
             groups: groups.into_iter().collect(),
             hash_keys: overrides,
         }
@@ -262,10 +266,14 @@ impl Answers {
         let mut found = Found::default();
         let project = lookup.project_id;
         if lookup.state {
-            let place = wanted
-                .persons
-                .place(&(project, lookup.distinct_id.as_str()));
+            let key = (project, lookup.distinct_id.as_str());
+            let place = wanted.persons.place(&key);
             found.person = place.and_then(|place| self.persons.get(&place)).cloned();
+            if let Some(person) = found.person.as_mut().filter(|_| lookup.memberships) {
+                let place = wanted.memberships.place(&key);
+                let cohorts = place.and_then(|place| self.memberships.get(&place));
+                person.static_cohorts = cohorts.cloned().unwrap_or_default();
+            }
             let group = |(index, key): &(i16, String)| {
                 let place = wanted.groups.place(&(project, *index, key.as_str()))?;
                 Some((*index, self.groups.get(&place)?.clone()))

@@ -3,6 +3,7 @@
 
 pub(crate) mod change;
 pub(crate) mod cohort;
+pub(crate) mod cohort_member;
 pub(crate) mod definitions;
 pub(crate) mod flag;
 pub(crate) mod group;
@@ -15,6 +16,7 @@ pub(crate) mod project;
 
 pub use change::{ChangeKind, ChangeRow};
 pub use cohort::CohortRow;
+pub use cohort_member::{ChangedMembers, Membership};
 pub use definitions::DefinitionRows;
 pub use flag::FlagRow;
 pub use group::{GroupRow, GroupTypeRow};

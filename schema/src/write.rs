@@ -247,7 +247,7 @@ impl WriteTransaction {
             async move {
                 if cohort::delete(session.connection(), project_id, id).await? {
                     session.changed(project_id, ChangeKind::Cohort, id.to_string());
-                    session.changed(project_id, ChangeKind::CohortMembers, id.to_string());
+                    session.members_dropped(project_id, id);
                 }
                 Ok(())
             }
@@ -294,11 +294,7 @@ impl WriteTransaction {
                     ));
                 };
                 for cohort in left {
-                    session.changed(
-                        whole.person.project_id,
-                        ChangeKind::CohortMembers,
-                        cohort.to_string(),
-                    );
+                    session.member_changed(whole.person.project_id, cohort, whole.person.id);
                 }
                 person_changed(session, &whole, whole.person.id);
                 Ok(())
@@ -312,8 +308,12 @@ impl WriteTransaction {
     pub async fn delete_person(&mut self, project_id: i64, id: i64) -> Result<()> {
         self.ask(move |session| {
             async move {
-                if person_write::delete(session.connection(), project_id, id).await? {
+                let left = person_write::delete(session.connection(), project_id, id).await?;
+                if let Some(left) = left {
                     session.changed(project_id, ChangeKind::Person, id.to_string());
+                    for cohort in left {
+                        session.member_changed(project_id, cohort, id);
+                    }
                 }
                 Ok(())
             }
@@ -452,7 +452,7 @@ fn person_changed(session: &mut Session, whole: &FullPerson, id: i64) {
     let project_id = whole.person.project_id;
     session.changed(project_id, ChangeKind::Person, id.to_string());
     for cohort in &whole.static_cohorts {
-        session.changed(project_id, ChangeKind::CohortMembers, cohort.to_string());
+        session.member_changed(project_id, *cohort, id);
     }
     if !whole.hash_key_overrides.is_empty() {
         session.changed(project_id, ChangeKind::HashKeys, String::new());

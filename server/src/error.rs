@@ -120,7 +120,6 @@ impl ApiError {
                 status,
             },
             EvaluateError::TimedOut { .. } => Self::TimedOut,
-            EvaluateError::Lost => Self::Internal,
         }
     }
 

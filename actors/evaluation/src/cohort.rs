@@ -4,9 +4,11 @@
 
 mod legacy;
 mod membership;
+mod reach;
 mod tree;
 
 pub(crate) use membership::Memberships;
+pub use reach::StaticReach;
 pub(crate) use tree::{Node, TreeReader};
 
 use crate::{CohortId, definition::Faults, dependency::Graph, outcome::FailureCode};

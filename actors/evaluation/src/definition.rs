@@ -4,6 +4,7 @@
 //! flag cannot be held: it is dropped with a reason, and its neighbours stay (section 1.8).
 
 mod check;
+mod cost;
 pub(crate) mod filters;
 mod flag;
 pub(crate) mod needs;

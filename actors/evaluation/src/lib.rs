@@ -27,7 +27,7 @@ pub mod subject;
 mod testing;
 mod text;
 
-pub use cohort::CohortSet;
+pub use cohort::{CohortSet, StaticReach};
 pub use definition::Definitions;
 pub use evaluate::{Needs, evaluate};
 pub use ids::{CohortId, FlagId, PersonId, ProjectId};

@@ -2,6 +2,9 @@ use super::{Evaluate, Evaluator, Lane, Work};
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
+use crate::service_time::Calibration;
+use crate::shares::Shares;
+use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
 use crate::tests::{flag, metrics};
 use actix::Supervisor;
@@ -17,11 +20,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Evaluating for this distinct id panics, in tests.
-pub(super) const PANIC: &str = "evaluating this one panics";
+pub(crate) const PANIC: &str = "evaluating this one panics";
+
+/// Dequeuing a message for this one kills the evaluator, past all that catches panics.
+pub(crate) const DIE: &str = "dequeuing this one kills the evaluator";
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn project() -> Arc<ProjectSnapshot> {
+pub(crate) fn project() -> Arc<ProjectSnapshot> {
     let (definitions, dropped) =
         Definitions::compile(vec![flag(1, "everybody")], Ok(Default::default()));
     assert_eq!(dropped, []);
@@ -31,10 +37,12 @@ fn project() -> Arc<ProjectSnapshot> {
         cohorts: Arc::new(CohortSet::default()),
         zone: Tz::UTC,
         matching: MatchingVersion::Default,
+        load: Arc::default(),
+        static_members: StaticMembers::default(),
     })
 }
 
-fn work(project: &Arc<ProjectSnapshot>, distinct_id: &str) -> Work {
+pub(crate) fn work(project: &Arc<ProjectSnapshot>, distinct_id: &str) -> Work {
     Work {
         project: Arc::clone(project),
         selection: project.definitions.select(&Selector::default()),
@@ -65,6 +73,7 @@ fn post(
             deadline: now + deadline,
             posted_at: now,
             reply,
+            place: Shares::new(8).take(&Arc::default(), 0).unwrap(),
         })
         .unwrap();
     answer
@@ -72,7 +81,15 @@ fn post(
 
 fn start(lane: Lane, metrics: &Arc<Metrics>) -> Mailbox<Evaluator> {
     let its_metrics = Arc::clone(metrics);
-    let address = Supervisor::start(move |_| Evaluator::new(lane, 8, its_metrics));
+    let address = Supervisor::start(move |_| {
+        Evaluator::new(
+            lane,
+            8,
+            Arc::default(),
+            Arc::new(Calibration::new()),
+            its_metrics,
+        )
+    });
     Mailbox::new(address, metrics.mailbox("evaluator", 0, 8))
 }
 

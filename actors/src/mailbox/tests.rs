@@ -67,7 +67,7 @@ async fn the_bound_is_exactly_the_capacity_however_many_handles_there_are() {
             .filter(|handle| handle.post(Enter(oneshot::channel().0)).is_ok())
             .count();
         assert_eq!(accepted, capacity);
-        assert_eq!(mailbox.depth(), i64::try_from(capacity).unwrap());
+        assert_eq!(mailbox.waiting(), capacity);
         assert_eq!(
             mailbox.metrics.refused.get(),
             200 - u64::try_from(capacity).unwrap()
@@ -83,15 +83,15 @@ async fn a_refused_message_comes_back_and_room_is_made_again() {
     let (refused, was_refused) = oneshot::channel();
     let back = mailbox.post(Enter(refused)).unwrap_err();
     assert_eq!(
-        mailbox.depth(),
+        mailbox.waiting(),
         1,
         "a refused message does not count as waiting"
     );
-    back.0.0.send(()).unwrap();
+    back.message.0.send(()).unwrap();
     was_refused.await.unwrap();
 
     gate.add_permits(1);
     was_entered.await.unwrap();
-    assert_eq!(mailbox.depth(), 0);
+    assert_eq!(mailbox.waiting(), 0);
     mailbox.post(Enter(oneshot::channel().0)).unwrap();
 }

@@ -294,13 +294,18 @@ fn keys_are_made_and_shown_once(kind: Kind) {
 fn a_stopping_server_answers_what_it_took(kind: Kind) {
     let file = ProjectBuilder::new().flag(FlagBuilder::new("on")).file();
     let server = TestServer::on(kind).project(&file).start();
-    let request =
-        Request::post("/flags?v=1").json(&json!({"token": "phc_local_dev", "distinct_id": "u"}));
-    let bytes = request.bytes();
-    // A request whose last byte is still to come when the signal does.
+    let request = Request::post("/flags?v=1");
+    let request = request.json(&json!({"token": "phc_local_dev", "distinct_id": "u"}));
+    // A request whose body is still to come when the signal does. The server says when it waits for it.
+    let bytes = request.clone().header("Expect", "100-continue").bytes();
+    let body = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap()
+        + 4;
     let mut slow = server.connect();
-    slow.exchange(&Request::get("/_liveness"));
-    slow.write(&bytes[..bytes.len() - 1]);
+    slow.write(&bytes[..body]);
+    assert_eq!(slow.read("POST").status, 100);
     let mut quick = server.connect();
     assert_eq!(quick.exchange(&request).status, 200);
     server.terminate();
@@ -309,7 +314,7 @@ fn a_stopping_server_answers_what_it_took(kind: Kind) {
             .is_err()
             .then_some(())
     });
-    slow.write(&bytes[bytes.len() - 1..]);
+    slow.write(&bytes[body..]);
     let answer = slow.read("POST");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["featureFlags"], json!({"on": true}));

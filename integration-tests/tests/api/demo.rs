@@ -39,7 +39,9 @@ fn request_of(curl: &str) -> Request {
             .collect()
     };
     let data = after(&["-d", "--data", "--json", "--data-raw"]);
-    let mut request = Request::post(target).body(*data.first().expect("data"));
+    // What curl says of itself: a runtime is read from it.
+    let request = Request::post(target).header("User-Agent", "curl/8.5.0");
+    let mut request = request.body(*data.first().expect("data"));
     for header in after(&["-H", "--header"]) {
         let (name, value) = header.split_once(':').expect("a header");
         request = request.header(name, value.trim());

@@ -172,6 +172,20 @@ fn slashes_make_no_difference() {
 }
 
 #[test]
+fn a_path_may_stand_in_front() {
+    let file = ProjectBuilder::new().flag(FlagBuilder::new("on")).file();
+    let server = TestServer::on(Kind::Sqlite)
+        .env("BURGEE_BASE_PATH", "/ph")
+        .project(&file)
+        .start();
+    for path in ["/ph/flags/?v=2", "/flags?v=2", "//ph//flags?v=2"] {
+        assert_eq!(server.post(path, &good()).status, 200, "{path}");
+    }
+    assert_eq!(server.get("/ph/_readiness").status, 200);
+    assert_eq!(server.get("/phlags").status, 404);
+}
+
+#[test]
 fn unknown_paths_say_so() {
     let server = server(Kind::Sqlite);
     let expected = json!({"type": "invalid_request", "code": "not_found", "detail": "Endpoint not found.", "attr": null});

@@ -13,7 +13,7 @@ struct Scene {
     database: Arc<Database>,
 }
 
-/// `plain` needs nothing that is stored, `stored` a person's property, `sticky` hash keys, `company` a group.
+/// `plain` needs nothing that is stored, `stored` a person's property, `company` a group, the sticky ones hash keys.
 fn project() -> Value {
     ProjectBuilder::new()
         .group_types(&["company"])
@@ -24,6 +24,7 @@ fn project() -> Value {
                 .when(filter::person("plan", "exact", "pro")),
         )
         .flag(FlagBuilder::new("sticky").id(3).rollout(50).sticky())
+        .flag(FlagBuilder::new("sticky-for-all").id(5).sticky())
         .flag(
             FlagBuilder::new("company")
                 .id(4)
@@ -106,11 +107,11 @@ fn assert_partial(answer: &Value) {
     assert_failed(&flags["stored"], "stored");
     assert_failed(&flags["company"], "company");
     // Hash keys that cannot be read fail every flag that is marked for continuity (8.3).
-    assert_eq!(flags["sticky"]["failed"], true, "{answer}");
-    assert_eq!(
-        flags["sticky"]["reason"]["code"], "hash_key_override_error",
-        "{answer}"
-    );
+    for key in ["sticky", "sticky-for-all"] {
+        assert_eq!(flags[key]["failed"], true, "{answer}");
+        let code = &flags[key]["reason"]["code"];
+        assert_eq!(code, "hash_key_override_error", "{answer}");
+    }
 }
 
 /// What needs no stored data is right whatever happens to the database, and nobody notices.
@@ -200,6 +201,32 @@ fn a_frozen_database_is_not_waited_for() {
         assert_partial(&scene.ask(json!({})));
         assert_untroubled(&scene);
     }
+    drop(frozen);
+    scene.await_health();
+    scene.server.stop();
+}
+
+/// Where the database's own time limits are far away, the request's deadline ends the waiting: with the same partial answer.
+#[test]
+fn the_requests_deadline_is_kept() {
+    let patience = [
+        ("BURGEE_POOL_ACQUIRE_TIMEOUT_MS", "600000"),
+        ("BURGEE_QUERY_TIMEOUT_MS", "600000"),
+        ("BURGEE_REQUEST_TIMEOUT_MS", "1500"),
+    ];
+    let scene = Scene::new(|server| {
+        patience
+            .iter()
+            .fold(server, |server, (name, value)| server.env(name, value))
+    });
+    let frozen = scene.database.server().freeze().unwrap();
+    assert_partial(&scene.ask(json!({})));
+    assert_untroubled(&scene);
+    let unknown = scene.server.post(
+        "/flags?v=2",
+        &json!({"token": "phc_other", "distinct_id": "u"}),
+    );
+    assert_eq!(unknown.status, 503, "{}", unknown.text());
     drop(frozen);
     scene.await_health();
     scene.server.stop();

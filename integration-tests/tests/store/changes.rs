@@ -57,7 +57,7 @@ async fn every_write_tells_what_it_touched(database: TestDatabase) {
         (ChangeKind::Flag, "f".to_owned()),
         (ChangeKind::Cohort, "7".to_owned()),
         (ChangeKind::Person, id.to_string()),
-        (ChangeKind::CohortMembers, "7".to_owned()),
+        (ChangeKind::CohortMembers, format!("7:{id}")),
         (ChangeKind::HashKeys, String::new()),
         (ChangeKind::Group, "0:acme".to_owned()),
         (ChangeKind::Keys, String::new()),

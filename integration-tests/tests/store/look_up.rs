@@ -9,6 +9,7 @@ on_both!(
     nothing_is_asked_for_nothing,
     what_is_wanted_is_found_and_nothing_else,
     a_thousand_look_ups_are_answered_in_order,
+    memberships_are_read_for_those_who_want_them,
     unknown_and_impossible_keys_find_nothing,
 );
 
@@ -17,6 +18,7 @@ fn lookup(distinct_id: &str) -> Lookup {
         project_id: 1,
         distinct_id: distinct_id.to_owned(),
         state: true,
+        memberships: true,
         ..Lookup::default()
     }
 }
@@ -212,6 +214,26 @@ async fn a_thousand_look_ups_are_answered_in_order(database: TestDatabase) {
     for (found, expected) in found.iter().zip(expected) {
         assert_eq!(found.hash_keys.of_distinct_id, expected.map(|_| Vec::new()));
     }
+}
+
+async fn memberships_are_read_for_those_who_want_them(database: TestDatabase) {
+    let (store, ada, _) = people(&database).await;
+    let without = |id: &str| Lookup {
+        memberships: false,
+        ..lookup(id)
+    };
+    let lookups = [without("a1"), lookup("a1"), without("b"), lookup("a2")];
+    let found = store.look_up(&lookups).await.unwrap();
+    let cohorts: Vec<Vec<i64>> = found
+        .into_iter()
+        .map(|found| found.person.unwrap().static_cohorts)
+        .collect();
+    assert_eq!(cohorts, [vec![], vec![3, 5], vec![], vec![3, 5]]);
+    assert_eq!(ada.static_cohorts, [3, 5]);
+    // Nobody wants any: not even asked for.
+    let found = store.look_up(&[without("a1")]).await.unwrap();
+    assert_eq!(found[0].person.as_ref().unwrap().id, ada.id);
+    assert_eq!(found[0].person.as_ref().unwrap().static_cohorts, [0; 0]);
 }
 
 async fn unknown_and_impossible_keys_find_nothing(database: TestDatabase) {

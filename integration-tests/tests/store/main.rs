@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod cohort_members;
+#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod faults;

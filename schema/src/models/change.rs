@@ -39,8 +39,8 @@ pub struct ChangeRow {
     pub project_id: i64,
     /// What was touched.
     pub kind: ChangeKind,
-    /// Which one: a flag key, a cohort or person id, `TYPE:KEY` of a group. Empty for the whole project, and when one
-    /// transaction touched too many persons or groups to name each.
+    /// Which one: a flag key, a cohort or person id, `TYPE:KEY` of a group; for memberships see [`Self::members`]. Empty
+    /// for the whole project, and when one transaction touched too many persons or groups to name each.
     pub object: String,
 }
 

@@ -11,8 +11,10 @@ pub struct Lookup {
     pub distinct_id: String,
     /// The anonymous id, whose overrides count too.
     pub anonymous_id: Option<String>,
-    /// Whether person, memberships and groups are wanted.
+    /// Whether person and groups are wanted.
     pub state: bool,
+    /// Whether the person's static cohorts are wanted; read only with `state`.
+    pub memberships: bool,
     /// (type index, key) of the groups wanted; read only with `state`.
     pub groups: Vec<(i16, String)>,
     /// Whether hash-key overrides are wanted.
@@ -39,7 +41,7 @@ pub struct FoundPerson {
     pub properties: String,
     /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// Static cohorts it is a member of.
+    /// Static cohorts it is a member of; empty when they were not wanted.
     pub static_cohorts: Vec<i64>,
 }
 

@@ -80,8 +80,22 @@ pub(crate) async fn replace(
     Ok(Some(left))
 }
 
-/// Deletes a person and all that hangs on it; returns whether there was one.
-pub(crate) async fn delete(connection: &mut Connection, project_id: i64, id: i64) -> Result<bool> {
+/// Deletes a person and all that hangs on it; returns the cohorts it was a member of, `None` when there was no person.
+pub(crate) async fn delete(
+    connection: &mut Connection,
+    project_id: i64,
+    id: i64,
+) -> Result<Option<Vec<i64>>> {
+    let left: Vec<i64> = on_both!(
+        connection,
+        diesel::delete(
+            cohort_members::table
+                .filter(cohort_members::person_id.eq(id))
+                .filter(cohort_members::project_id.eq(project_id))
+        )
+        .returning(cohort_members::cohort_id)
+        .get_results(connection)
+    )?;
     let deleted = on_both!(
         connection,
         diesel::delete(
@@ -91,7 +105,7 @@ pub(crate) async fn delete(connection: &mut Connection, project_id: i64, id: i64
         )
         .execute(connection)
     )?;
-    Ok(deleted > 0)
+    Ok((deleted > 0).then_some(left))
 }
 
 fn check(people: &[FullPerson]) -> Result<()> {

@@ -5,6 +5,7 @@ use crate::StoreError;
 use crate::connection::{Access, Begin, Connection};
 use crate::models::ChangeKind;
 use crate::models::change::{self, Change};
+use crate::models::cohort_member::TouchedPersons;
 use crate::pool::Lease;
 use crate::store::Inner;
 use futures_util::future::BoxFuture;
@@ -30,6 +31,8 @@ pub(super) struct Session {
     inner: Arc<Inner>,
     changes: Vec<Change>,
     known: HashSet<Change>,
+    /// By cohort.
+    members: HashMap<i64, TouchedPersons>,
     failed: bool,
     over: bool,
 }
@@ -72,6 +75,7 @@ impl Session {
             inner,
             changes: Vec::new(),
             known: HashSet::new(),
+            members: HashMap::new(),
             failed: false,
             over: false,
         }
@@ -99,6 +103,29 @@ impl Session {
         }
     }
 
+    /// Remembers that a person came into a static cohort, or may have left it.
+    pub(super) fn member_changed(&mut self, project_id: i64, cohort_id: i64, person_id: i64) {
+        self.members.entry(cohort_id).or_default().add(person_id);
+        self.changed(project_id, ChangeKind::CohortMembers, cohort_id.to_string());
+    }
+
+    /// Remembers that a static cohort lost its members.
+    pub(super) fn members_dropped(&mut self, project_id: i64, cohort_id: i64) {
+        self.members.insert(cohort_id, TouchedPersons::Many);
+        self.changed(project_id, ChangeKind::CohortMembers, cohort_id.to_string());
+    }
+
+    /// Writes beside each changed cohort whose memberships changed.
+    fn name_members(&self, changes: &mut [Change]) {
+        let of_members = |change: &&mut Change| change.1 == ChangeKind::CohortMembers;
+        for (_, _, object) in changes.iter_mut().filter(of_members) {
+            let cohort = object.parse().ok();
+            if let Some((cohort, touched)) = cohort.and_then(|id| self.members.get_key_value(&id)) {
+                *object = touched.object(*cohort);
+            }
+        }
+    }
+
     /// Keeps in mind whether a job failed: SQLite would commit the others all the same.
     pub(super) fn note<T>(&mut self, outcome: &Result<T>) {
         self.failed |= outcome.is_err();
@@ -112,7 +139,8 @@ impl Session {
                 "the transaction was rolled back, because a part of it failed".into(),
             ));
         }
-        let changes = summarized(std::mem::take(&mut self.changes));
+        let mut changes = summarized(std::mem::take(&mut self.changes));
+        self.name_members(&mut changes);
         let recorded = change::record(&mut self.held, changes).await;
         self.held.finish(recorded).await?;
         self.inner

@@ -88,7 +88,6 @@ fn failures_of_the_actors_are_mapped() {
     assert_eq!(evaluation(EvaluateError::Busy { retry_after: RETRY }), busy);
     let timed_out = EvaluateError::TimedOut { budget: waited };
     assert_eq!(evaluation(timed_out), ApiError::TimedOut);
-    assert_eq!(evaluation(EvaluateError::Lost), ApiError::Internal);
     assert_eq!(
         ApiError::from(ProjectError::Unavailable),
         ApiError::Unavailable

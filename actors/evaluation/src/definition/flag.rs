@@ -1,7 +1,7 @@
 //! A flag compiled: everything an evaluation asks of it is a field lookup.
 
 use super::{
-    FlagDefinition, Runtime,
+    FlagDefinition, Runtime, cost,
     filters::{Aggregation, Condition, Filter, Filters, FlagReference, Format, Holdout, Variants},
     needs::StateNeeds,
 };
@@ -41,6 +41,8 @@ pub struct Flag {
     pub(crate) needs: StateNeeds,
     /// Whether it is sticky and a hash can change its answer (section 5.7).
     pub(crate) hash_keys_matter: bool,
+    /// About how long it takes to evaluate, in nanoseconds.
+    pub(crate) cost_ns: u32,
     payloads: Payloads,
 }
 
@@ -82,6 +84,7 @@ impl Flag {
             supported,
             missing_dependency: false,
             needs: StateNeeds::of(&filters, enrollment.as_deref()),
+            cost_ns: cost::nanoseconds(&filters.conditions, !filters.variants.keys.is_empty()),
             aggregation: filters.aggregation,
             conditions: filters.conditions,
             variants: filters.variants,

@@ -1,0 +1,117 @@
+//! One project cannot starve the others: of the places of a queue it may hold a share, but only while the queue is
+//! contended, so that idle capacity is never withheld.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A queue counts as contended when more than one in this many places are taken.
+const CONTENDED_FROM: usize = 4;
+
+/// The places of one queue, and how many projects hold some of them.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    room: usize,
+    active: AtomicUsize,
+}
+
+/// How many places of one queue one project holds. It outlives the project's snapshots.
+#[derive(Debug, Default)]
+pub(crate) struct Share(AtomicUsize);
+
+/// A place taken; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    shares: Arc<Shares>,
+    share: Arc<Share>,
+}
+
+impl Shares {
+    pub(crate) fn new(room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            room,
+            active: AtomicUsize::new(0),
+        })
+    }
+
+    /// Takes a place for a project, or refuses because it holds its share of a contended queue already.
+    ///
+    /// The share leaves room for one more project than there are, so that a newcomer always finds a place.
+    pub(crate) fn take(self: &Arc<Self>, share: &Arc<Share>, waiting: usize) -> Option<Place> {
+        let held = share.0.fetch_add(1, Ordering::AcqRel);
+        if held == 0 {
+            self.active.fetch_add(1, Ordering::AcqRel);
+        }
+        let place = Place {
+            shares: Arc::clone(self),
+            share: Arc::clone(share),
+        };
+        let contended = waiting * CONTENDED_FROM > self.room;
+        let fair = (self.room / (self.active.load(Ordering::Acquire) + 1)).max(1);
+        (!contended || held < fair).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.share.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shares.active.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, Share, Shares};
+    use std::sync::Arc;
+
+    /// Asks for one more place for a project, given how many wait beside those it holds.
+    fn ask(shares: &Arc<Shares>, share: &Arc<Share>, held: &mut Vec<Place>, others: usize) -> bool {
+        let waiting = held.len() + others;
+        match shares.take(share, waiting) {
+            Some(place) => {
+                held.push(place);
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[test]
+    fn idle_capacity_is_never_withheld() {
+        let (shares, flood) = (Shares::new(100), Arc::default());
+        let mut held = Vec::new();
+        assert!((0..26).all(|_| ask(&shares, &flood, &mut held, 0)));
+    }
+
+    #[test]
+    fn a_flood_leaves_room_for_a_newcomer_and_then_halves() {
+        let shares = Shares::new(100);
+        let (flood, calm): (Arc<Share>, Arc<Share>) = Default::default();
+        let mut floods = Vec::new();
+        while ask(&shares, &flood, &mut floods, 0) {}
+        assert_eq!(floods.len(), 50, "alone it may hold half of the places");
+
+        let mut calms = Vec::new();
+        while ask(&shares, &calm, &mut calms, floods.len()) {}
+        assert_eq!(calms.len(), 33, "two projects get a third each");
+        assert!(!ask(&shares, &flood, &mut floods, calms.len()));
+
+        floods.truncate(32);
+        assert!(ask(&shares, &flood, &mut floods, calms.len()));
+        drop((floods, calms));
+        assert_eq!(shares.active.load(std::sync::atomic::Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn everybody_may_hold_one_place_however_many_there_are() {
+        let shares = Shares::new(4);
+        let projects: Vec<Arc<Share>> = (0..20).map(|_| Arc::default()).collect();
+        let mut held = Vec::new();
+        assert!(
+            projects
+                .iter()
+                .all(|project| ask(&shares, project, &mut held, 4))
+        );
+        assert!(!ask(&shares, &projects[0], &mut held, 4));
+    }
+}

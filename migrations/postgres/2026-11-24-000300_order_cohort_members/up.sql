@@ -1,0 +1,3 @@
+-- Who keeps members in memory reads a cohort in pages, by person.
+DROP INDEX cohort_members_cohort;
+CREATE INDEX cohort_members_cohort ON cohort_members (project_id, cohort_id, person_id);
