@@ -11,7 +11,7 @@ mod tests;
 use crate::remote_config::{Minimal, RemoteConfig};
 use burgee_evaluation::Evaluations;
 use prepared::Prepared;
-use record::{EnabledKeys, Listed, Payloads, Values};
+use record::{EnabledKeys, Kind, Listed, Payloads, Values};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -89,47 +89,44 @@ fn write(
     buffer.push(b'{');
     if matches!(shape, Shape::V1 | Shape::V2 | Shape::V4) {
         let errors = envelope.errors_while_computing;
-        member(&mut buffer, "errorsWhileComputingFlags", errors)?;
+        member(&mut buffer, r#""errorsWhileComputingFlags":"#, errors)?;
         buffer.push(b',');
     }
     match shape {
         Shape::V1 => {
-            member(&mut buffer, "featureFlags", Values(flags, Listed::All))?;
-            buffer.push(b',');
-            member(&mut buffer, "featureFlagPayloads", Payloads(flags))?;
+            let values = Values(flags, Listed::All);
+            member(&mut buffer, r#""featureFlags":"#, values)?;
+            member(&mut buffer, r#","featureFlagPayloads":"#, Payloads(flags))?;
         }
-        Shape::V2 => Prepared::write(&mut buffer, flags, record::Kind::Plain)?,
-        Shape::V4 => Prepared::write(&mut buffer, flags, record::Kind::Typed)?,
-        Shape::D1 => member(&mut buffer, "featureFlags", EnabledKeys(flags))?,
-        Shape::D2 => member(&mut buffer, "featureFlags", Values(flags, Listed::Enabled))?,
+        Shape::V2 => Prepared::write(&mut buffer, flags, Kind::Plain)?,
+        Shape::V4 => Prepared::write(&mut buffer, flags, Kind::Typed)?,
+        Shape::D1 => member(&mut buffer, r#""featureFlags":"#, EnabledKeys(flags))?,
+        Shape::D2 => {
+            let values = Values(flags, Listed::Enabled);
+            member(&mut buffer, r#""featureFlags":"#, values)?;
+        }
     }
-    let flags_end = buffer.len();
     let mut id = Uuid::encode_buffer();
-    let rest = Rest {
-        request_id: envelope.request_id.hyphenated().encode_lower(&mut id),
-        evaluated_at: envelope.evaluated_at,
-        config,
-    };
-    serde_json::to_writer(&mut buffer, &rest)?;
-    // The rest was written as an object of its own: its members go on where the flags ended.
-    if let Some(opening) = buffer.get_mut(flags_end) {
-        *opening = b',';
+    let id = envelope.request_id.hyphenated().encode_lower(&mut id);
+    buffer.extend_from_slice(br#","requestId":""#);
+    buffer.extend_from_slice(id.as_bytes());
+    member(&mut buffer, r#"","evaluatedAt":"#, envelope.evaluated_at)?;
+    let end = buffer.len();
+    match config {
+        None => buffer.push(b'}'),
+        Some(config) => {
+            serde_json::to_writer(&mut buffer, &config)?;
+            // It was written as an object of its own: its members go on where the others ended.
+            if let Some(opening) = buffer.get_mut(end) {
+                *opening = b',';
+            }
+        }
     }
     Ok(buffer)
 }
 
+/// Writes a value behind text that goes in front of it as it is.
 fn member(buffer: &mut Vec<u8>, name: &str, value: impl Serialize) -> serde_json::Result<()> {
-    serde_json::to_writer(&mut *buffer, name)?;
-    buffer.push(b':');
+    buffer.extend_from_slice(name.as_bytes());
     serde_json::to_writer(buffer, &value)
-}
-
-/// The members behind the flags.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Rest<'a, C> {
-    request_id: &'a str,
-    evaluated_at: i64,
-    #[serde(flatten)]
-    config: Option<C>,
 }

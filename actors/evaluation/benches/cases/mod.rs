@@ -9,7 +9,7 @@ use burgee_evaluation::{CohortSet, Needs, Selector};
 use serde_json::{Value, json};
 
 /// Returns all cases.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let mut cases = bucketing();
     cases.extend(operators());
     cases.extend(flags());

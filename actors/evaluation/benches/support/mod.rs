@@ -2,20 +2,20 @@
 //!
 //! The server's benches use it too, by path. One list serves both ways, so that a case with a time has an instruction count.
 
-pub mod world;
+pub(crate) mod world;
 
 use criterion::Criterion;
 use std::hint::black_box;
 
 /// Something to measure. It is prepared only when it is its turn: most cases need a project compiled first.
-pub struct Case {
-    pub name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     prepare: Box<dyn Fn() -> Box<dyn FnMut()>>,
 }
 
 impl Case {
     /// A case that prepares what it works on, and then works on it again and again.
-    pub fn new<T: 'static, R>(
+    pub(crate) fn new<T: 'static, R>(
         name: impl Into<String>,
         prepare: impl Fn() -> T + 'static,
         work: impl Fn(&mut T) -> R + Copy + 'static,
@@ -34,7 +34,7 @@ impl Case {
 
 /// Measures times.
 #[allow(dead_code, reason = "each bench measures in one of the two ways")]
-pub fn times(cases: Vec<Case>) {
+pub(crate) fn times(cases: Vec<Case>) {
     let mut criterion = Criterion::default().configure_from_args();
     for case in cases {
         criterion.bench_function(&case.name, |bencher| {
@@ -50,7 +50,7 @@ pub fn times(cases: Vec<Case>) {
 /// `integration-tests/bench-instructions` runs it, a process a case.
 #[allow(dead_code, reason = "each bench measures in one of the two ways")]
 #[expect(clippy::print_stdout, reason = "the list is what it is for")]
-pub fn instructions(cases: Vec<Case>) {
+pub(crate) fn instructions(cases: Vec<Case>) {
     let wanted = std::env::args().nth(1).unwrap_or_default();
     for case in cases {
         if wanted == "--list" {

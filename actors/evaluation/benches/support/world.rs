@@ -15,18 +15,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Everything one evaluation needs.
-pub struct World {
-    pub definitions: Arc<Definitions>,
-    pub cohorts: CohortSet,
-    pub selection: Selection,
-    pub subject: Subject,
-    pub stored: Stored,
-    pub moment: Moment,
+pub(crate) struct World {
+    pub(crate) definitions: Arc<Definitions>,
+    pub(crate) cohorts: CohortSet,
+    pub(crate) selection: Selection,
+    pub(crate) subject: Subject,
+    pub(crate) stored: Stored,
+    pub(crate) moment: Moment,
 }
 
 impl World {
     /// Compiles a project, and asks for all of its flags.
-    pub fn new(flags: Vec<FlagDefinition>, cohorts: Vec<CohortDefinition>) -> Self {
+    pub(crate) fn new(flags: Vec<FlagDefinition>, cohorts: Vec<CohortDefinition>) -> Self {
         let (definitions, dropped) = Definitions::compile(flags, Ok(GroupTypes::default()));
         assert_eq!(dropped, [], "every flag can be read");
         Self {
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    pub fn evaluate(&self) -> Evaluations {
+    pub(crate) fn evaluate(&self) -> Evaluations {
         evaluate(
             &self.definitions,
             &self.cohorts,
@@ -51,7 +51,7 @@ impl World {
     }
 }
 
-pub fn moment() -> Moment {
+pub(crate) fn moment() -> Moment {
     Moment {
         now: now(),
         zone: chrono_tz::UTC,
@@ -64,7 +64,7 @@ fn now() -> DateTime<Utc> {
 }
 
 /// The properties that an application sends with a request.
-pub fn properties() -> Value {
+pub(crate) fn properties() -> Value {
     json!({
         "email": "maria.lindqvist@corp.example.com",
         "plan": "enterprise",
@@ -109,7 +109,7 @@ fn stored() -> Stored {
 }
 
 /// A flag of an id and `filters`.
-pub fn flag(id: usize, filters: &Value) -> FlagDefinition {
+pub(crate) fn flag(id: usize, filters: &Value) -> FlagDefinition {
     let key = format!("flag-{id:05}-of-the-product");
     let flag = json!({"id": id, "key": key, "active": true, "version": 3, "filters": filters});
     // by way of the text: `filters` are kept as they are written
@@ -117,7 +117,7 @@ pub fn flag(id: usize, filters: &Value) -> FlagDefinition {
 }
 
 /// Flags as projects have them: rollouts, variants with payloads, filters on the person, a pattern, a version, a cohort.
-pub fn mixed(count: usize) -> Vec<FlagDefinition> {
+pub(crate) fn mixed(count: usize) -> Vec<FlagDefinition> {
     let kind = |id: usize| match id % 10 {
         0..=2 => json!({"groups": [{"rollout_percentage": 35}]}),
         3 => {
@@ -151,7 +151,7 @@ pub fn mixed(count: usize) -> Vec<FlagDefinition> {
 }
 
 /// Flags that differ in nothing but their keys, to see how costs grow with their number.
-pub fn plain(count: usize) -> Vec<FlagDefinition> {
+pub(crate) fn plain(count: usize) -> Vec<FlagDefinition> {
     let filters = json!({"groups": [
         {"properties": [person("plan", "exact", json!("enterprise"))], "rollout_percentage": 50},
     ]});
@@ -159,7 +159,7 @@ pub fn plain(count: usize) -> Vec<FlagDefinition> {
 }
 
 /// Flags each of which depends on the one before it.
-pub fn chain(count: usize) -> Vec<FlagDefinition> {
+pub(crate) fn chain(count: usize) -> Vec<FlagDefinition> {
     let filters = |id: usize| match id {
         1 => json!({"groups": [{"rollout_percentage": 100}]}),
         _ => json!({"groups": [{"properties": [depends(id - 1)], "rollout_percentage": 100}]}),
@@ -168,7 +168,7 @@ pub fn chain(count: usize) -> Vec<FlagDefinition> {
 }
 
 /// Flags all of which depend on the first one.
-pub fn wide(count: usize) -> Vec<FlagDefinition> {
+pub(crate) fn wide(count: usize) -> Vec<FlagDefinition> {
     let filters = |id: usize| match id {
         1 => json!({"groups": [{"rollout_percentage": 100}]}),
         _ => json!({"groups": [{"properties": [depends(1)], "rollout_percentage": 100}]}),
@@ -177,7 +177,7 @@ pub fn wide(count: usize) -> Vec<FlagDefinition> {
 }
 
 /// Five cohorts: three of filters, one of two others, one stored.
-pub fn cohorts() -> Vec<CohortDefinition> {
+pub(crate) fn cohorts() -> Vec<CohortDefinition> {
     let group = |kind: &str, values: Value| json!({"properties": {"type": kind, "values": values}});
     let trees = [
         group("AND", json!([person("plan", "exact", json!("enterprise"))])),
@@ -203,7 +203,7 @@ pub fn cohorts() -> Vec<CohortDefinition> {
 }
 
 /// Cohorts each of which wants the one before it, and one property.
-pub fn cohort_chain(count: usize) -> Vec<CohortDefinition> {
+pub(crate) fn cohort_chain(count: usize) -> Vec<CohortDefinition> {
     let leaf = || person("plan", "exact", json!("enterprise"));
     let values = |id: usize| match id {
         1 => json!([leaf()]),
@@ -215,7 +215,7 @@ pub fn cohort_chain(count: usize) -> Vec<CohortDefinition> {
 }
 
 /// One flag for the members of a cohort.
-pub fn for_members(cohort: usize) -> Vec<FlagDefinition> {
+pub(crate) fn for_members(cohort: usize) -> Vec<FlagDefinition> {
     vec![flag(
         1,
         &json!({"groups": [{"properties": [in_cohort(cohort)]}]}),
