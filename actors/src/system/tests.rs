@@ -101,7 +101,6 @@ async fn ask(system: &System, token: &str, subject: Subject) -> Option<Vec<(Stri
         .unwrap();
     Some(
         answer
-            .flags
             .iter()
             .map(|e| (e.flag.key.to_string(), e.outcome.value))
             .collect(),
