@@ -1,16 +1,18 @@
-//! Loads all projects once, then follows the `changes` table and tells the definitions cache which projects changed.
+//! Loads all projects once, from disk while the database is away, then follows the `changes` table and tells the definitions cache which projects changed.
 
 use crate::cohort_cache::{CatchUp, CohortCache};
-use crate::definitions_cache::{DefinitionsCache, Refresh};
+use crate::definitions_cache::{DefinitionsCache, Refresh, Restore};
 use crate::mailbox::{Mailbox, Refused};
 use crate::metrics::Metrics;
+use crate::snapshot::{Saved, Snapshots};
+use crate::system::Database;
 use burgee_evaluation::ProjectId;
 use burgee_schema::models::{ChangeKind, ChangeRow};
 use burgee_schema::{Store, StoreError, chain};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The pause before the first load, or a full mailbox, is tried again.
@@ -24,23 +26,34 @@ pub(crate) struct ChangeListener {
     pub(crate) poll: Duration,
     pub(crate) started: Arc<AtomicBool>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) snapshots: Option<Snapshots>,
 }
 
 impl ChangeListener {
     /// Runs until its arbiter stops.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self, database: Database) {
+        let mut restored = None;
+        if let Database::Awaited(prepared) = database {
+            restored = Some(self.restore().await);
+            // Whoever prepares it may be gone: then the process is about to end.
+            let _gone = prepared.await;
+        }
         let sequence = loop {
-            match self.load_everything().await {
+            let known = restored.clone().unwrap_or_default();
+            match self.load_everything(known).await {
                 Ok(sequence) => break sequence,
                 Err(error) => {
                     tracing::warn!(error = chain(&error), "the first load failed; trying again");
+                    if restored.is_none() {
+                        restored = Some(self.restore().await);
+                    }
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
         };
         self.started.store(true, Ordering::Release);
-        self.note_synchronised();
         let mut feed = self.store.follow_changes(sequence, self.poll);
+        self.metrics.freshness.follows(feed.synchronised());
         loop {
             match feed.next().await {
                 Ok(changes) => {
@@ -48,7 +61,6 @@ impl ChangeListener {
                         self.tell_cohorts().await;
                     }
                     self.refresh(projects_of(&changes)).await;
-                    self.note_synchronised();
                 }
                 // The feed pauses by itself. What is published keeps serving.
                 Err(error) => tracing::warn!(
@@ -59,19 +71,49 @@ impl ChangeListener {
         }
     }
 
-    /// Reads all projects; returns the sequence from which to follow changes.
-    async fn load_everything(&self) -> Result<i64, StoreError> {
+    /// Reads all projects, and the known ones once more: they may be gone. Returns the sequence from which to follow
+    /// changes.
+    async fn load_everything(&self, known: BTreeSet<ProjectId>) -> Result<i64, StoreError> {
+        let asked_at = Instant::now();
         let sequence = self.store.latest_sequence().await?;
-        let projects: BTreeSet<_> = self
-            .store
-            .projects()
-            .await?
-            .iter()
-            .map(|project| ProjectId(project.id))
-            .collect();
-        tracing::info!(projects = projects.len(), "loading definitions");
+        let stored = self.store.projects().await?;
+        let mut projects = known;
+        projects.extend(stored.iter().map(|project| ProjectId(project.id)));
+        tracing::info!(projects = stored.len(), "loading definitions");
         self.refresh(projects).await;
+        self.metrics.freshness.loaded(asked_at);
         Ok(sequence)
+    }
+
+    /// Puts up what the snapshot holds, and serves from it. Returns its projects.
+    async fn restore(&mut self) -> BTreeSet<ProjectId> {
+        let Some(snapshots) = self.snapshots.clone() else {
+            return BTreeSet::new();
+        };
+        let reading = tokio::task::spawn_blocking(move || snapshots.read_all());
+        let Ok(Saved { projects, age }) = reading.await else {
+            return BTreeSet::new();
+        };
+        let mut restored = BTreeSet::new();
+        for rows in projects {
+            restored.insert(ProjectId(rows.project.id));
+            let (done, is_done) = oneshot::channel();
+            let rows = rows.into();
+            // One at a time: the mailbox has room.
+            if self.definitions.post(Restore { rows, done }).is_ok() {
+                let _ = is_done.await;
+            }
+        }
+        if !restored.is_empty() {
+            self.metrics.freshness.restored(age);
+            self.started.store(true, Ordering::Release);
+            tracing::warn!(
+                projects = restored.len(),
+                age_seconds = age.as_secs(),
+                "serving definitions from the snapshot until the database can be reached"
+            );
+        }
+        restored
     }
 
     /// Has projects read again and waits until they were.
@@ -102,15 +144,6 @@ impl ChangeListener {
         while self.cohorts.post(CatchUp { done: None }).is_err() {
             tokio::time::sleep(RETRY_PAUSE).await;
         }
-    }
-
-    fn note_synchronised(&self) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
-        self.metrics
-            .synchronised_at
-            .set(i64::try_from(now).unwrap_or(i64::MAX));
     }
 }
 

@@ -10,8 +10,10 @@ use crate::convert;
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
+use crate::snapshot::Snapshots;
 use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
+use crate::unknown_tokens::UnknownTokens;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Supervised, WrapFuture};
 use arc_swap::ArcSwap;
 use burgee_evaluation::{CohortSet, Definitions, ProjectId, StaticReach};
@@ -26,9 +28,6 @@ use tokio::sync::{Semaphore, oneshot};
 pub(crate) const LOADS_IN_FLIGHT: usize = 4;
 /// Requests that may wait for a project to be loaded.
 const WAITERS: usize = 4_096;
-/// How long, and how many, tokens without a project are remembered.
-const UNKNOWN_FOR: Duration = Duration::from_secs(30);
-const UNKNOWN_TOKENS: usize = 10_000;
 /// The pause before a failed refresh is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -53,8 +52,18 @@ pub(crate) struct Refresh {
     pub(crate) done: Option<oneshot::Sender<()>>,
 }
 
+/// Puts up a project that was read from disk, unless the database was faster.
+#[derive(Debug)]
+pub(crate) struct Restore {
+    pub(crate) rows: DefinitionRows,
+    /// Told when it is up, or cannot be.
+    pub(crate) done: oneshot::Sender<()>,
+}
+
 /// A project as read, or that it is gone.
-type Loaded = Result<Option<(Box<str>, i64, Arc<ProjectSnapshot>)>, StoreError>;
+type Loaded = Result<Option<Ready>, StoreError>;
+/// Its token, the newest change it includes, and what readers get.
+type Ready = (Box<str>, i64, Arc<ProjectSnapshot>);
 
 /// The actor.
 pub(crate) struct DefinitionsCache {
@@ -67,7 +76,9 @@ pub(crate) struct DefinitionsCache {
     refreshing: HashSet<ProjectId>,
     again: HashSet<ProjectId>,
     watchers: Vec<(HashSet<ProjectId>, oneshot::Sender<()>)>,
-    unknown: HashMap<Box<str>, Instant>,
+    unknown: UnknownTokens,
+    /// Projects that changed and could not be read since.
+    failing: HashSet<ProjectId>,
     metrics: Arc<Metrics>,
 }
 
@@ -87,6 +98,7 @@ pub(crate) struct Loader {
     pub(crate) cpu: CpuPool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) snapshots: Option<Snapshots>,
 }
 
 impl DefinitionsCache {
@@ -102,25 +114,9 @@ impl DefinitionsCache {
             refreshing: HashSet::new(),
             again: HashSet::new(),
             watchers: Vec::new(),
-            unknown: HashMap::new(),
+            unknown: UnknownTokens::default(),
+            failing: HashSet::new(),
         }
-    }
-
-    /// Remembers that a token has no project; forgets the oldest knowledge when there is too much of it.
-    fn remember_unknown(&mut self, token: Box<str>) {
-        if self.unknown.len() >= UNKNOWN_TOKENS {
-            self.unknown.retain(|_, seen| seen.elapsed() < UNKNOWN_FOR);
-            if self.unknown.len() >= UNKNOWN_TOKENS {
-                self.unknown.clear();
-            }
-        }
-        self.unknown.insert(token, Instant::now());
-    }
-
-    fn is_known_unknown(&self, token: &str) -> bool {
-        self.unknown
-            .get(token)
-            .is_some_and(|seen| seen.elapsed() < UNKNOWN_FOR)
     }
 
     fn publish(&mut self, token: Box<str>, sequence: i64, snapshot: &Arc<ProjectSnapshot>) {
@@ -145,7 +141,7 @@ impl DefinitionsCache {
         }
         map.insert(token.clone(), Arc::clone(snapshot));
         self.published.store(Arc::new(map));
-        self.unknown.remove(&token);
+        self.unknown.forget(&token);
         self.count();
     }
 
@@ -155,6 +151,7 @@ impl DefinitionsCache {
             map.remove(&old.token);
             self.published.store(Arc::new(map));
             self.loader.cohorts.do_send(ForgetCohorts(project));
+            self.loader.saw(project);
             self.count();
         }
     }
@@ -163,6 +160,9 @@ impl DefinitionsCache {
         self.metrics
             .projects_cached
             .set(i64::try_from(self.projects.len()).unwrap_or(i64::MAX));
+        self.metrics
+            .unknown_tokens_remembered
+            .set(i64::try_from(self.unknown.len()).unwrap_or(i64::MAX));
     }
 
     fn found(&mut self, token: &str, loaded: Loaded) {
@@ -172,7 +172,8 @@ impl DefinitionsCache {
                 Ok(Some(snapshot))
             }
             Ok(None) => {
-                self.remember_unknown(token.into());
+                self.unknown.remember(token, Instant::now());
+                self.count();
                 Ok(None)
             }
             Err(_) => Err(ProjectError::Unavailable),
@@ -201,6 +202,11 @@ impl DefinitionsCache {
 
     fn refreshed(&mut self, project: ProjectId, loaded: Loaded, ctx: &mut Context<Self>) {
         self.refreshing.remove(&project);
+        match &loaded {
+            Ok(_) => self.failing.remove(&project),
+            Err(_) => self.failing.insert(project),
+        };
+        self.metrics.freshness.is_failing(!self.failing.is_empty());
         match loaded {
             Ok(Some((token, sequence, snapshot))) => self.publish(token, sequence, &snapshot),
             Ok(None) => self.withdraw(project),
@@ -249,7 +255,8 @@ impl Handler<Posted<FindProject>> for DefinitionsCache {
             let _ = reply.send(Ok(Some(Arc::clone(snapshot))));
             return;
         }
-        if self.is_known_unknown(&token) {
+        if self.unknown.knows(&token, Instant::now()) {
+            self.metrics.unknown_token_hits.inc();
             let _ = reply.send(Ok(None));
             return;
         }
@@ -277,8 +284,6 @@ impl Handler<Posted<Refresh>> for DefinitionsCache {
 
     fn handle(&mut self, message: Posted<Refresh>, ctx: &mut Self::Context) {
         let Refresh { projects, done } = message.open();
-        // A new project, or a new token of an old one, may be what somebody just asked for in vain.
-        self.unknown.clear();
         match done {
             Some(done) if projects.is_empty() => {
                 let _ = done.send(());
@@ -294,7 +299,33 @@ impl Handler<Posted<Refresh>> for DefinitionsCache {
     }
 }
 
+impl Handler<Posted<Restore>> for DefinitionsCache {
+    type Result = ();
+
+    fn handle(&mut self, message: Posted<Restore>, ctx: &mut Self::Context) {
+        let Restore { rows, done } = message.open();
+        let loader = self.loader.clone();
+        let compile = async move { loader.compile(rows, Arc::default()).await };
+        ctx.spawn(compile.into_actor(self).map(|compiled, cache, _| {
+            match compiled {
+                Ok((token, sequence, snapshot)) => cache.publish(token, sequence, &snapshot),
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "a saved project cannot be used");
+                }
+            }
+            let _ = done.send(());
+        }));
+    }
+}
+
 impl Loader {
+    /// Notes that a project was read or went away, so that its snapshot is written.
+    fn saw(&self, project: ProjectId) {
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.changed(project);
+        }
+    }
+
     async fn by_token(&self, token: &str) -> Loaded {
         let _slot = self.slots.acquire().await;
         let result = match self.store.project_by_token(token).await {
@@ -326,6 +357,17 @@ impl Loader {
         let Some(rows) = self.store.definitions(id.0).await? else {
             return Ok(None);
         };
+        let compiled = self.compile(rows, load).await?;
+        self.saw(id);
+        Ok(Some(compiled))
+    }
+
+    async fn compile(
+        &self,
+        rows: DefinitionRows,
+        load: Arc<ProjectLoad>,
+    ) -> Result<Ready, StoreError> {
+        let id = ProjectId(rows.project.id);
         let DefinitionRows {
             project,
             group_types,
@@ -375,7 +417,7 @@ impl Loader {
             matching: convert::matching(&project),
             load,
         };
-        Ok(Some((project.token.into(), sequence, Arc::new(snapshot))))
+        Ok((project.token.into(), sequence, Arc::new(snapshot)))
     }
 
     async fn reach(

@@ -1,7 +1,12 @@
 //! What the actors count. One struct, built at start and handed down; no global registry. No label comes from input.
 
+mod store;
+
 use crate::cohort_cache::MemberMetrics;
+use crate::freshness::Freshness;
 use crate::mailbox::WhyRefused;
+use crate::runtimes::RuntimeMetrics;
+use crate::stages::Stage;
 use burgee_evaluation::Evaluations;
 use burgee_evaluation::outcome::{FailureCode, Reason};
 use burgee_schema::Store;
@@ -11,7 +16,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::Arc;
 
 /// Labels of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -24,6 +30,12 @@ struct MailboxLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FailureLabels {
     code: &'static str,
+}
+
+/// Labels of missed deadlines.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    stage: &'static str,
 }
 
 /// Labels of refused requests.
@@ -77,8 +89,15 @@ pub struct Metrics {
     pub(crate) members: MemberMetrics,
     pub(crate) definition_loads: Counter,
     pub(crate) definition_loads_failed: Counter,
+    pub(crate) definition_hits: Counter,
     pub(crate) unknown_tokens: Counter,
-    pub(crate) synchronised_at: Gauge,
+    pub(crate) unknown_token_hits: Counter,
+    pub(crate) unknown_tokens_remembered: Gauge,
+    pub(crate) snapshot_writes: Counter,
+    pub(crate) snapshot_failures: Counter,
+    pub(crate) freshness: Arc<Freshness>,
+    pub(crate) runtimes: RuntimeMetrics,
+    deadlines_missed: Family<StageLabels, Counter>,
 }
 
 fn seconds() -> Histogram {
@@ -118,12 +137,20 @@ impl Metrics {
             members: MemberMetrics::default(),
             definition_loads: Counter::default(),
             definition_loads_failed: Counter::default(),
+            definition_hits: Counter::default(),
             unknown_tokens: Counter::default(),
-            synchronised_at: Gauge::default(),
+            unknown_token_hits: Counter::default(),
+            unknown_tokens_remembered: Gauge::default(),
+            snapshot_writes: Counter::default(),
+            snapshot_failures: Counter::default(),
+            freshness: Arc::default(),
+            runtimes: RuntimeMetrics::register(registry),
+            deadlines_missed: Family::default(),
         };
         metrics.register_all(registry);
         metrics.members.register(registry);
-        registry.register_collector(Box::new(PoolCollector(store)));
+        registry.register_collector(Box::new(AgeCollector(Arc::clone(&metrics.freshness))));
+        store::register(registry, store);
         metrics
     }
 
@@ -254,9 +281,34 @@ impl Metrics {
             self.unknown_tokens.clone(),
         );
         r.register(
-            "burgee_definitions_synchronised_timestamp_seconds",
-            "Unix time at which the definitions were last known to be current",
-            self.synchronised_at.clone(),
+            "burgee_definition_hits",
+            "Requests whose definitions were in memory",
+            self.definition_hits.clone(),
+        );
+        r.register(
+            "burgee_unknown_token_hits",
+            "Requests with a token that was known to have no project, so that the database was not asked",
+            self.unknown_token_hits.clone(),
+        );
+        r.register(
+            "burgee_unknown_tokens_remembered",
+            "Tokens known to have no project",
+            self.unknown_tokens_remembered.clone(),
+        );
+        r.register(
+            "burgee_snapshot_writes",
+            "Projects written to the snapshot on disk",
+            self.snapshot_writes.clone(),
+        );
+        r.register(
+            "burgee_snapshot_failures",
+            "Attempts to write to the snapshot on disk that failed",
+            self.snapshot_failures.clone(),
+        );
+        r.register(
+            "burgee_deadlines_missed",
+            "Requests, or parts of them, that ran out of time, by stage",
+            self.deadlines_missed.clone(),
         );
     }
 
@@ -277,6 +329,14 @@ impl Metrics {
         }
     }
 
+    /// Counts a request, or a part of one, that ran out of time.
+    pub(crate) fn deadline_missed(&self, stage: Stage) {
+        let labels = StageLabels {
+            stage: stage.name(),
+        };
+        self.deadlines_missed.get_or_create(&labels).inc();
+    }
+
     pub(crate) fn count_refusal(&self, why: WhyRefused) {
         let reason = match why {
             WhyRefused::Full => "full",
@@ -295,11 +355,11 @@ impl Metrics {
 
     pub(crate) fn count_outcomes(&self, evaluations: &Evaluations) {
         self.flags_evaluated
-            .inc_by(u64::try_from(evaluations.flags.len()).unwrap_or(u64::MAX));
+            .inc_by(u64::try_from(evaluations.len()).unwrap_or(u64::MAX));
         if !evaluations.errors_while_computing {
             return;
         }
-        for evaluation in &evaluations.flags {
+        for evaluation in evaluations.iter() {
             if let Reason::Failed(code) = evaluation.outcome.reason {
                 self.flags_failed
                     .get_or_create(&FailureLabels { code: code.code() })
@@ -317,29 +377,21 @@ impl Metrics {
     }
 }
 
-/// Reads the pool's state when metrics are asked for.
+/// Tells the age of the definitions when metrics are asked for; nothing while there are none.
 #[derive(Debug)]
-struct PoolCollector(Store);
+struct AgeCollector(Arc<Freshness>);
 
-impl Collector for PoolCollector {
+impl Collector for AgeCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let status = self.0.pool_status();
-        for (name, help, value) in [
-            (
-                "burgee_pool_connections",
-                "Open database connections",
-                status.connections,
-            ),
-            ("burgee_pool_idle", "Idle database connections", status.idle),
-            (
-                "burgee_pool_waiting",
-                "Callers waiting for a database connection",
-                status.waiting,
-            ),
-        ] {
-            let gauge = ConstGauge::new(u64::from(value));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
-        }
-        Ok(())
+        let Some(age) = self.0.age() else {
+            return Ok(());
+        };
+        let gauge = ConstGauge::new(age.as_secs_f64());
+        gauge.encode(encoder.encode_descriptor(
+            "burgee_definitions_age",
+            "Time since the definitions were last known to be current",
+            Some(&Unit::Seconds),
+            gauge.metric_type(),
+        )?)
     }
 }

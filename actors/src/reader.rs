@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::override_writer::{OverrideWriter, WriteHashKeys};
 use crate::person_loader::{Load, PersonLoader};
 use crate::shares::Shares;
+use crate::stages::Stage;
 use crate::system::{EvaluateRequest, ProjectSnapshot};
 use burgee_evaluation::outcome::FailureCode;
 use burgee_evaluation::subject::Read;
@@ -124,7 +125,10 @@ impl Reader {
         }
         match timeout_at(deadline.into(), answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(FailureCode::Timeout),
+            Ok(Err(_)) | Err(_) => {
+                self.metrics.deadline_missed(Stage::LookUp);
+                Err(FailureCode::Timeout)
+            }
         }
     }
 

@@ -11,20 +11,26 @@ use crate::metrics::{MailboxMetrics, Metrics};
 use crate::override_writer::OverrideWriter;
 use crate::person_loader::PersonLoader;
 use crate::reader::Reader;
+use crate::runtimes::Runtime;
 use crate::seat::{Seat, SeatPlan};
 use crate::service_time::Calibration;
 use crate::shares::Shares;
-use crate::system::{Config, StartError, System};
+use crate::snapshot::Writer;
+use crate::system::{Config, Source, StartError, System};
 use actix::dev::ToEnvelope;
 use actix::{Actor, Context, Handler, Supervised, Supervisor};
 use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_schema::Store;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Messages the caches take before they refuse.
 const CACHE_CAPACITY: usize = 1_024;
+/// Definitions are stale when they were not known to be current for so many polls, and this.
+const STALE_AFTER_POLLS: u32 = 3;
+const STALE_AFTER: Duration = Duration::from_secs(5);
 
 impl System {
     /// Starts all actors, each on its own thread or on the one of the caches, and begins the first load.
@@ -35,12 +41,23 @@ impl System {
         store: Store,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
+        Self::start_from(Source::default(), config, store, metrics).await
+    }
+
+    /// The same, with definitions on disk to fall back on.
+    pub async fn start_from(
+        source: Source,
+        config: &Config,
+        store: Store,
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
         let members = Arc::new(store.clone());
-        Self::start_with(config, store, members, metrics).await
+        Self::start_with(source, config, store, members, metrics).await
     }
 
     /// The same, with the members of static cohorts from elsewhere than the rest.
     pub(crate) async fn start_with(
+        source: Source,
         config: &Config,
         store: Store,
         members: Arc<dyn MemberSource>,
@@ -49,6 +66,8 @@ impl System {
         let metrics = Arc::new(metrics);
         let cpu = CpuPool::new(config.budget.rayon)?;
         let mut arbiters = Arbiters::default();
+        let watch = |runtime| metrics.runtimes.watch(runtime, 0);
+        store.runtime().spawn(watch(Runtime::Database));
         let calibration = Arc::new(Calibration::new());
         let plans = Plans {
             config,
@@ -61,6 +80,7 @@ impl System {
             .then(|| Arc::new(plans.at_workers()));
 
         let state = arbiters.start();
+        state.spawn(watch(Runtime::Caches));
         let (limit, its_metrics) = (config.cohort_cache_bytes, Arc::clone(&metrics));
         let cohorts = supervised(
             &state,
@@ -75,6 +95,7 @@ impl System {
             cpu,
             metrics: Arc::clone(&metrics),
             slots: Arc::new(Semaphore::new(definitions_cache::LOADS_IN_FLIGHT)),
+            snapshots: source.snapshots.clone(),
         };
         let readers = Arc::clone(&published);
         let definitions = supervised(
@@ -85,6 +106,7 @@ impl System {
         .await;
 
         let io = arbiters.start();
+        io.spawn(watch(Runtime::Loaders));
         let capacity = config.loader_capacity;
         let (its_store, its_metrics) = (store.clone(), Arc::clone(&metrics));
         let loader = supervised(
@@ -101,6 +123,9 @@ impl System {
         )
         .await;
 
+        if let Some(snapshots) = source.snapshots.clone() {
+            state.spawn(Writer::new(snapshots, store.clone(), Arc::clone(&metrics)).run());
+        }
         let started = Arc::new(AtomicBool::new(false));
         let listener = ChangeListener {
             store,
@@ -109,8 +134,9 @@ impl System {
             poll: config.poll,
             started: Arc::clone(&started),
             metrics: Arc::clone(&metrics),
+            snapshots: source.snapshots,
         };
-        state.spawn(listener.run());
+        state.spawn(listener.run(source.database));
         let arbiters = Arc::new(arbiters.handles);
         let reader = Reader {
             loader,
@@ -128,6 +154,7 @@ impl System {
             worker_seats,
             started,
             metrics,
+            stale_after: config.poll * STALE_AFTER_POLLS + STALE_AFTER,
             arbiters,
         })
     }
@@ -161,7 +188,8 @@ impl Plans<'_> {
         let mut small = Vec::new();
         for instance in (0..).take(budget.small_evaluators) {
             let plan = self.plan("evaluator_small", instance, evaluator::Lane::Inline);
-            small.push(Seat::start(plan, arbiters.start()));
+            let arbiter = self.arbiter(arbiters, Runtime::SmallEvaluator, instance);
+            small.push(Seat::start(plan, arbiter));
         }
         // One batch more than there are threads for, so that no thread waits for the next one to be handed over.
         let slots = budget.rayon / budget.large_evaluators.max(1) + 1;
@@ -173,7 +201,8 @@ impl Plans<'_> {
                 instance,
                 evaluator::Lane::Rayon { pool, slots },
             );
-            large.push(Seat::start(plan, arbiters.start()));
+            let arbiter = self.arbiter(arbiters, Runtime::LargeEvaluator, instance);
+            large.push(Seat::start(plan, arbiter));
         }
         for seat in small.iter().chain(&large) {
             seat.ready().await;
@@ -193,6 +222,13 @@ impl Plans<'_> {
             Arc::clone(self.calibration),
             Arc::clone(self.metrics),
         )
+    }
+
+    /// Starts a thread for an evaluator, and something that watches it.
+    fn arbiter(&self, arbiters: &mut Arbiters, runtime: Runtime, instance: u32) -> ArbiterHandle {
+        let arbiter = arbiters.start();
+        arbiter.spawn(self.metrics.runtimes.watch(runtime, instance));
+        arbiter
     }
 
     fn plan(&self, name: &'static str, instance: u32, lane: evaluator::Lane) -> SeatPlan {

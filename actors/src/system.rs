@@ -8,7 +8,10 @@ use crate::evaluator::Work;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::reader::Reader;
+use crate::runtimes::Runtime;
 use crate::seat::Seat;
+use crate::snapshot::Snapshots;
+use crate::stages::{Stage, StageTimer, Stages};
 use crate::start::WorkerSeats;
 use crate::static_members::StaticMembers;
 use crate::{EvaluateError, ProjectError};
@@ -65,6 +68,11 @@ pub struct EvaluateRequest {
 pub enum Readiness {
     /// They can.
     Ready,
+    /// They can, from definitions that are no longer known to be current.
+    Stale {
+        /// Since when not.
+        age: Duration,
+    },
     /// They cannot, with a sentence for the operator.
     NotReady(String),
 }
@@ -88,6 +96,25 @@ pub struct Config {
     pub cohort_cache_bytes: usize,
 }
 
+/// Where definitions come from at the start.
+#[derive(Debug, Default)]
+pub struct Source {
+    /// Definitions on disk, for when the database is away.
+    pub snapshots: Option<Snapshots>,
+    /// Whether the database may be asked.
+    pub database: Database,
+}
+
+/// Whether the database may be asked for definitions yet.
+#[derive(Debug, Default)]
+pub enum Database {
+    /// Its schema is the one this program knows.
+    #[default]
+    Prepared,
+    /// It cannot be reached; the message tells when it was and its migrations have run. Until then the snapshot serves.
+    Awaited(oneshot::Receiver<()>),
+}
+
 /// The actors could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("the CPU pool could not be started")]
@@ -105,6 +132,8 @@ pub struct System {
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,
     pub(crate) started: Arc<AtomicBool>,
     pub(crate) metrics: Arc<Metrics>,
+    /// From what age on the definitions are called stale.
+    pub(crate) stale_after: Duration,
     pub(crate) arbiters: Arc<Vec<ArbiterHandle>>,
 }
 
@@ -138,6 +167,7 @@ impl System {
         deadline: Instant,
     ) -> Result<Option<Arc<ProjectSnapshot>>, ProjectError> {
         if let Some(snapshot) = self.published.load().get(token) {
+            self.metrics.definition_hits.inc();
             return Ok(Some(Arc::clone(snapshot)));
         }
         let (reply, answer) = oneshot::channel();
@@ -150,7 +180,10 @@ impl System {
         let found = match timeout_at(deadline.into(), answer).await {
             Ok(Ok(found)) => found?,
             Ok(Err(_)) => return Err(ProjectError::Unavailable),
-            Err(_) => return Err(ProjectError::TimedOut),
+            Err(_) => {
+                self.metrics.deadline_missed(Stage::Definitions);
+                return Err(ProjectError::TimedOut);
+            }
         };
         if found.is_none() {
             self.metrics.unknown_tokens.inc();
@@ -158,11 +191,13 @@ impl System {
         Ok(found)
     }
 
-    /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline.
+    /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline. Adds to `stages` how long
+    /// that took, whatever comes of it.
     pub async fn evaluate(
         &self,
         project: &Arc<ProjectSnapshot>,
         request: EvaluateRequest,
+        stages: &mut Stages,
     ) -> Result<Evaluations, EvaluateError> {
         let selection = project.definitions.select(&request.selector);
         if selection.is_empty() {
@@ -173,7 +208,10 @@ impl System {
         } else {
             Needs::of(&project.definitions, &selection, &request.subject)
         };
-        let (state, hash_keys) = self.reader.read(project, &selection, &request, needs).await;
+        let (state, hash_keys) = {
+            let _timer = StageTimer::start(&mut stages.look_up);
+            self.reader.read(project, &selection, &request, needs).await
+        };
         let work = Work {
             project: Arc::clone(project),
             selection,
@@ -186,7 +224,26 @@ impl System {
                 matching: project.matching,
             },
         };
-        self.admission.evaluate(work, request.deadline).await
+        let _timer = StageTimer::start(&mut stages.evaluate);
+        let evaluated = self.admission.evaluate(work, request.deadline).await;
+        if let Err(EvaluateError::TimedOut { .. }) = evaluated {
+            self.metrics.deadline_missed(Stage::Evaluate);
+        }
+        evaluated
+    }
+
+    /// Counts a request that ran out of time before it got here.
+    pub fn missed_deadline(&self, stage: Stage) {
+        self.metrics.deadline_missed(stage);
+    }
+
+    /// Returns the task that watches one more runtime; to be spawned there. It ends with its runtime.
+    pub fn watch_runtime(
+        &self,
+        runtime: Runtime,
+        instance: u32,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        self.metrics.runtimes.watch(runtime, instance)
     }
 
     /// Has projects read again, and waits until they were: for a process that has just changed them itself.
@@ -207,10 +264,15 @@ impl System {
 
     /// Returns whether flags can be served. Once they can, they can: the last good definitions outlive the database.
     pub fn readiness(&self) -> Readiness {
-        if self.started() {
-            Readiness::Ready
-        } else {
-            Readiness::NotReady("the definitions have not been loaded yet".into())
+        if !self.started() {
+            return Readiness::NotReady("the definitions have not been loaded yet".into());
+        }
+        let freshness = &self.metrics.freshness;
+        match freshness.age() {
+            Some(age) if age > self.stale_after || !freshness.is_from_database() => {
+                Readiness::Stale { age }
+            }
+            _ => Readiness::Ready,
         }
     }
 

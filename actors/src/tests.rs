@@ -1,8 +1,8 @@
 //! What the tests of several actors share.
 
 use crate::metrics::Metrics;
-use burgee_evaluation::FlagId;
 use burgee_evaluation::definition::FlagDefinition;
+use burgee_evaluation::{Evaluations, FlagId, Outcome};
 use burgee_schema::{PoolConfig, Store};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
@@ -28,6 +28,11 @@ pub(crate) fn flag(id: i32, key: &str) -> FlagDefinition {
         bucketing_identifier: None,
         has_experiment: None,
     }
+}
+
+/// Returns the first answer.
+pub(crate) fn first(evaluations: &Evaluations) -> Outcome {
+    evaluations.iter().next().unwrap().outcome
 }
 
 /// An empty database of its own, migrated; it goes with the directory.

@@ -34,6 +34,11 @@ impl Database {
         self.0.url()
     }
 
+    /// Runs SQL in a Postgres behind Burgee's back; returns what it prints.
+    pub fn query(&self, sql: &str) -> String {
+        self.0.query(sql).expect("the SQL runs").trim().to_owned()
+    }
+
     /// Returns the Postgres server it lives in.
     pub fn server(&self) -> &Server {
         self.0.server().expect("a Postgres database")

@@ -9,8 +9,9 @@ use crate::{Store, StoreError};
 use diesel_async::SimpleAsyncConnection;
 use futures_util::StreamExt;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -23,7 +24,38 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 pub struct ChangeFeed {
     pages: mpsc::Receiver<Result<Vec<ChangeRow>, StoreError>>,
     tasks: Vec<AbortHandle>,
+    synchronised: Synchronised,
+    /// Pages of changes that were returned.
+    returned: u64,
     _store: Store,
+}
+
+/// Since when nothing is known to be missing. Cheap to clone, and outlives its feed.
+#[derive(Debug, Clone, Default)]
+pub struct Synchronised(Arc<Progress>);
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// Pages given out.
+    given: AtomicU64,
+    /// Pages that whoever reads the feed is done with.
+    done: AtomicU64,
+    at: Mutex<Option<Instant>>,
+}
+
+impl Synchronised {
+    /// Returns the last moment at which the database had no change that the reader of the feed had not dealt with;
+    /// `None` before the first.
+    pub fn at(&self) -> Option<Instant> {
+        *self.0.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A page that was empty at this moment was asked for.
+    fn nothing_new(&self, asked_at: Instant) {
+        if self.0.done.load(Ordering::Acquire) == self.0.given.load(Ordering::Acquire) {
+            *self.0.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked_at);
+        }
+    }
 }
 
 impl ChangeFeed {
@@ -42,7 +74,9 @@ impl ChangeFeed {
             sequence,
             poll: poll.max(Duration::from_millis(1)),
             heard,
+            synchronised: Synchronised::default(),
         };
+        let synchronised = follower.synchronised.clone();
         tasks.push(
             runtime
                 .handle()
@@ -52,17 +86,26 @@ impl ChangeFeed {
         Self {
             pages,
             tasks,
+            synchronised,
+            returned: 0,
             _store: store,
         }
     }
 
     /// Waits for changes that were not returned before; never empty. An error means that the last attempt to ask the
-    /// database failed; calling again goes on after a pause.
+    /// database failed; calling again goes on after a pause, and says that everything returned so far is dealt with.
     pub async fn next(&mut self) -> Result<Vec<ChangeRow>, StoreError> {
-        self.pages
-            .recv()
-            .await
-            .unwrap_or_else(|| Err(crate::runtime::lost()))
+        let done = &self.synchronised.0.done;
+        done.store(self.returned, Ordering::Release);
+        let page = self.pages.recv().await;
+        let page = page.unwrap_or_else(|| Err(crate::runtime::lost()));
+        self.returned += u64::from(page.is_ok());
+        page
+    }
+
+    /// Returns what tells since when nothing is known to be missing.
+    pub fn synchronised(&self) -> Synchronised {
+        self.synchronised.clone()
     }
 }
 
@@ -86,6 +129,7 @@ struct Follower {
     poll: Duration,
     heard: Arc<Notify>,
     commits: watch::Receiver<u64>,
+    synchronised: Synchronised,
 }
 
 impl Follower {
@@ -93,14 +137,19 @@ impl Follower {
         loop {
             // What is committed from here on is either in the page or wakes the wait below.
             self.commits.mark_unchanged();
+            let asked_at = Instant::now();
             let page = self.store.changes_after(self.sequence, PAGE).await;
             let more = match &page {
                 Ok(changes) => match changes.last() {
                     Some(last) => {
                         self.sequence = last.sequence;
+                        self.synchronised.0.given.fetch_add(1, Ordering::AcqRel);
                         true
                     }
-                    None => false,
+                    None => {
+                        self.synchronised.nothing_new(asked_at);
+                        false
+                    }
                 },
                 Err(_) => false,
             };

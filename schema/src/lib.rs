@@ -6,12 +6,14 @@
 //! [`Store`] is the way in for reading and for the writes of the request path, [`WriteTransaction`] for everything
 //! else that changes, [`ChangeFeed`] for hearing of it. Inside, a question takes a connection from the pool, runs on
 //! the store's own threads, and is written once: `tables` and `models` for plain ones, `batch` and `look_up` for those
-//! that carry many keys. `connection` chooses the database; `pool` bounds the wait.
+//! that carry many keys. `connection` chooses the database; `pool` bounds the wait;
+//! [`observer`] hears how long things took.
 
 pub mod change_feed;
 pub mod error;
 pub mod fingerprint;
 pub mod models;
+pub mod observer;
 pub mod pool;
 pub mod store;
 pub mod write;
@@ -24,8 +26,9 @@ mod migrate;
 mod runtime;
 mod tables;
 
-pub use change_feed::ChangeFeed;
+pub use change_feed::{ChangeFeed, Synchronised};
 pub use error::{StoreError, chain};
+pub use observer::{QueryKind, StoreObserver};
 pub use pool::PoolConfig;
 pub use store::Store;
 pub use write::WriteTransaction;

@@ -3,10 +3,11 @@
 use crate::StoreError;
 use crate::connection::{Access, Connection};
 use crate::database_url::Target;
+use crate::observer::Observers;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Callers that may wait for one connection; more are refused at once.
@@ -92,6 +93,10 @@ pub struct PoolStatus {
     pub idle: u32,
     /// Callers waiting for one.
     pub waiting: u32,
+    /// Connections made since the start.
+    pub opened: u64,
+    /// Attempts to make one that failed.
+    pub failed: u64,
 }
 
 /// A pool of one kind of connection.
@@ -103,11 +108,17 @@ pub(crate) struct Pool {
     waiting: AtomicU32,
     max_waiting: u32,
     health: Arc<Health>,
+    observers: Arc<Observers>,
 }
 
 impl Pool {
     /// Begins to connect in the background. Must be called on the store's runtime.
-    pub(crate) fn start(target: Target, access: Access, config: &PoolConfig) -> Self {
+    pub(crate) fn start(
+        target: Target,
+        access: Access,
+        config: &PoolConfig,
+        observers: &Arc<Observers>,
+    ) -> Self {
         let health = Arc::new(Health::default());
         let manager = Manager {
             target,
@@ -134,13 +145,18 @@ impl Pool {
             waiting: AtomicU32::new(0),
             max_waiting: config.max_size.saturating_mul(WAITING_PER_CONNECTION),
             health,
+            observers: Arc::clone(observers),
         }
     }
 
     /// Waits at most `limit` for a connection that is not known to be dead.
     pub(crate) async fn acquire(&self, limit: Duration) -> Result<Lease, StoreError> {
         let _place = self.join_queue()?;
-        match tokio::time::timeout(limit, self.next()).await {
+        let began = self.observers.began();
+        let lease = tokio::time::timeout(limit, self.next()).await;
+        let observers = &self.observers;
+        observers.tell(began, |observer, waited| observer.acquired(waited));
+        match lease {
             Ok(lease) => lease,
             Err(_) => Err(self.refusal()),
         }
@@ -152,6 +168,8 @@ impl Pool {
             connections: state.connections,
             idle: state.idle_connections,
             waiting: self.waiting.load(Ordering::Relaxed),
+            opened: self.health.opened.load(Ordering::Relaxed),
+            failed: self.health.attempts_failed.load(Ordering::Relaxed),
         }
     }
 
@@ -174,6 +192,8 @@ impl Pool {
             if !connection.must_close() {
                 return Ok(Lease {
                     connection,
+                    lent_at: self.observers.began(),
+                    observers: Arc::clone(&self.observers),
                     _permit: permit,
                 });
             }
@@ -223,7 +243,16 @@ impl Drop for Place<'_> {
 /// A connection on loan. It goes back before the next caller's turn comes.
 pub(crate) struct Lease {
     connection: bb8::PooledConnection<'static, Manager>,
+    lent_at: Option<Instant>,
+    observers: Arc<Observers>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let observers = &self.observers;
+        observers.tell(self.lent_at, |observer, held| observer.released(held));
+    }
 }
 
 impl Deref for Lease {
@@ -272,6 +301,8 @@ impl bb8::ManageConnection for Manager {
 /// Whether connecting works, and the news of each failure.
 #[derive(Default)]
 struct Health {
+    opened: AtomicU64,
+    attempts_failed: AtomicU64,
     last_failure: Mutex<Option<String>>,
     failed: Notify,
 }
@@ -285,6 +316,7 @@ impl Health {
     }
 
     fn failed(&self, failure: String) {
+        self.attempts_failed.fetch_add(1, Ordering::Relaxed);
         let mut last = self
             .last_failure
             .lock()
@@ -298,6 +330,7 @@ impl Health {
     }
 
     fn succeeded(&self) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
         let mut last = self
             .last_failure
             .lock()

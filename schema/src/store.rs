@@ -5,9 +5,10 @@ use crate::database_url::Target;
 use crate::migrate::{self, Job};
 use crate::models::*;
 use crate::models::{change, cohort_member, definitions, hash_key, key, project};
+use crate::observer::Observers;
 use crate::pool::{Pool, PoolStatus};
 use crate::runtime::DatabaseRuntime;
-use crate::{ChangeFeed, PoolConfig, StoreError, WriteTransaction};
+use crate::{ChangeFeed, PoolConfig, QueryKind, StoreError, StoreObserver, WriteTransaction};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     writer: Option<Pool>,
     /// Counts this process's own commits, so that its feeds hear of them at once.
     pub(crate) commits: watch::Sender<u64>,
+    observers: Arc<Observers>,
     /// Last, so that the pools are gone when it stops.
     pub(crate) runtime: DatabaseRuntime,
 }
@@ -54,6 +56,7 @@ impl Store {
         let connections = usize::try_from(config.max_size).unwrap_or(usize::MAX);
         let blocking = connections.saturating_mul(4).saturating_add(8);
         let runtime = DatabaseRuntime::start(config.threads, blocking)?;
+        let observers = Arc::new(Observers::default());
         let writer = match &target {
             Target::Postgres(_) => None,
             Target::Sqlite(path) => {
@@ -74,12 +77,12 @@ impl Store {
                     ..config.clone()
                 };
                 let _context = runtime.handle().enter();
-                Some(Pool::start(target.clone(), Access::Write, &one))
+                Some(Pool::start(target.clone(), Access::Write, &one, &observers))
             }
         };
         let readers = {
             let _context = runtime.handle().enter();
-            Pool::start(target.clone(), Access::Read, &config)
+            Pool::start(target.clone(), Access::Read, &config, &observers)
         };
         let (commits, _) = watch::channel(0);
         Ok(Self {
@@ -89,6 +92,7 @@ impl Store {
                 readers,
                 writer,
                 commits,
+                observers,
                 runtime,
             }),
         })
@@ -145,13 +149,25 @@ impl Store {
 
     /// Asks the database whether it is there.
     pub async fn ping(&self) -> Result<()> {
-        self.read(|connection| async move { connection.run("SELECT 1").await }.boxed())
-            .await
+        self.read(QueryKind::Ping, |connection| {
+            async move { connection.run("SELECT 1").await }.boxed()
+        })
+        .await
     }
 
     /// Returns the pool's state.
     pub fn pool_status(&self) -> PoolStatus {
         self.inner.readers.status()
+    }
+
+    /// Tells an observer of every wait from now on. There can be one; a second one is never told anything.
+    pub fn observe(&self, observer: Box<dyn StoreObserver>) {
+        self.inner.observers.set(observer);
+    }
+
+    /// Returns the runtime that connections live on, for whoever watches its threads.
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        self.inner.runtime.handle()
     }
 
     /// Returns the project of a public token.
@@ -160,20 +176,26 @@ impl Store {
             return Ok(None);
         }
         let token = token.to_owned();
-        self.read(|connection| async move { project::by_token(connection, &token).await }.boxed())
-            .await
+        self.read(QueryKind::Projects, |connection| {
+            async move { project::by_token(connection, &token).await }.boxed()
+        })
+        .await
     }
 
     /// Returns all projects, by id.
     pub async fn projects(&self) -> Result<Vec<ProjectRow>> {
-        self.read(|connection| project::all(connection).boxed())
-            .await
+        self.read(QueryKind::Projects, |connection| {
+            project::all(connection).boxed()
+        })
+        .await
     }
 
     /// Reads everything evaluation needs to know about a project in one snapshot.
     pub async fn definitions(&self, project_id: i64) -> Result<Option<DefinitionRows>> {
-        self.read(move |connection| definitions::read(connection, project_id).boxed())
-            .await
+        self.read(QueryKind::Definitions, move |connection| {
+            definitions::read(connection, project_id).boxed()
+        })
+        .await
     }
 
     /// Answers many look-ups with one statement per kind of thing, in the order asked.
@@ -182,7 +204,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let lookups = lookups.to_vec();
-        self.read(|connection| {
+        self.read(QueryKind::LookUp, |connection| {
             async move { crate::look_up::look_up(connection, &lookups).await }.boxed()
         })
         .await
@@ -196,7 +218,7 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<i64>> {
-        self.read(move |connection| {
+        self.read(QueryKind::Members, move |connection| {
             cohort_member::after(connection, project_id, cohort_id, after, limit).boxed()
         })
         .await
@@ -208,7 +230,7 @@ impl Store {
         memberships: &[Membership],
     ) -> Result<Vec<Membership>> {
         let memberships = memberships.to_vec();
-        self.read(|connection| {
+        self.read(QueryKind::Members, |connection| {
             async move { cohort_member::existing(connection, &memberships).await }.boxed()
         })
         .await
@@ -225,7 +247,11 @@ impl Store {
             .run(async move {
                 let mut connection = inner.writer().acquire(inner.config.acquire_timeout).await?;
                 connection.set_limit(inner.config.query_timeout).await?;
-                if hash_key::write(&mut connection, &writes).await? {
+                let began = inner.observers.began();
+                let wrote = hash_key::write(&mut connection, &writes).await;
+                let observers = &inner.observers;
+                observers.tell(began, |it, took| it.asked(QueryKind::HashKeys, took));
+                if wrote? {
                     inner
                         .commits
                         .send_modify(|count| *count = count.wrapping_add(1));
@@ -237,14 +263,18 @@ impl Store {
 
     /// Returns the newest sequence, 0 when nothing ever changed.
     pub async fn latest_sequence(&self) -> Result<i64> {
-        self.read(|connection| change::latest_sequence(connection).boxed())
-            .await
+        self.read(QueryKind::Changes, |connection| {
+            change::latest_sequence(connection).boxed()
+        })
+        .await
     }
 
     /// Returns at most `limit` changes after `sequence`, in order.
     pub async fn changes_after(&self, sequence: i64, limit: i64) -> Result<Vec<ChangeRow>> {
-        self.read(move |connection| change::after(connection, sequence, limit).boxed())
-            .await
+        self.read(QueryKind::Changes, move |connection| {
+            change::after(connection, sequence, limit).boxed()
+        })
+        .await
     }
 
     /// Follows the changes after `sequence`: by LISTEN on Postgres, and by polling everywhere.
@@ -269,7 +299,7 @@ impl Store {
             return Ok(None);
         }
         let fingerprint = fingerprint.to_owned();
-        self.read(|connection| {
+        self.read(QueryKind::Keys, |connection| {
             async move { key::secret_token(connection, &fingerprint).await }.boxed()
         })
         .await
@@ -281,14 +311,14 @@ impl Store {
             return Ok(None);
         }
         let fingerprint = fingerprint.to_owned();
-        self.read(|connection| {
+        self.read(QueryKind::Keys, |connection| {
             async move { key::personal_key(connection, &fingerprint).await }.boxed()
         })
         .await
     }
 
     /// Runs one unit of reading on the store's threads.
-    async fn read<T, F>(&self, work: F) -> Result<T>
+    async fn read<T, F>(&self, kind: QueryKind, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
@@ -298,7 +328,11 @@ impl Store {
             .runtime
             .run(async move {
                 let mut connection = inner.readers.acquire(inner.config.acquire_timeout).await?;
-                work(&mut connection).await
+                let began = inner.observers.began();
+                let answer = work(&mut connection).await;
+                let observers = &inner.observers;
+                observers.tell(began, |it, took| it.asked(kind, took));
+                answer
             })
             .await
     }

@@ -5,6 +5,7 @@
 
 mod commands;
 mod faults;
+mod limits;
 mod serve;
 mod table;
 

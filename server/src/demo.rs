@@ -2,7 +2,7 @@
 
 use crate::flags_request::{Endpoint, FlagsQuery, FlagsRequest};
 use crate::flags_response::{Envelope, render};
-use burgee_actors::{EvaluateRequest, System};
+use burgee_actors::{EvaluateRequest, Stages, System};
 use burgee_evaluation::Selector;
 use burgee_evaluation::selection::RequestRuntime;
 use chrono::Utc;
@@ -67,7 +67,9 @@ async fn answer(system: &System) -> Result<Vec<u8>, Box<dyn Error>> {
         now,
         deadline,
     };
-    let evaluations = system.evaluate(&project, request).await?;
+    let evaluations = system
+        .evaluate(&project, request, &mut Stages::default())
+        .await?;
     let envelope = Envelope {
         errors_while_computing: evaluations.errors_while_computing,
         request_id: Uuid::new_v4(),
@@ -77,7 +79,7 @@ async fn answer(system: &System) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(render(
         query.shape(Endpoint::Flags),
         &envelope,
-        &evaluations.flags,
+        &evaluations,
     )?)
 }
 

@@ -1,17 +1,17 @@
 //! What `/flags` and `/decide` answer, in every shape of section 3.7.
 //!
-//! Pure: records in, JSON bytes out, written straight into one buffer. It knows neither how a flag is decided nor HTTP.
+//! Pure: evaluations in, JSON bytes out, written straight into one buffer. It knows neither how a flag is decided nor HTTP.
 
+mod prepared;
 mod record;
 
 #[cfg(test)]
 mod tests;
 
-pub use record::{AsRecord, Record};
-
 use crate::remote_config::{Minimal, RemoteConfig};
-use burgee_evaluation::Evaluation;
-use record::{EnabledKeys, Listed, Payloads, Records, Values, plain, typed};
+use burgee_evaluation::Evaluations;
+use prepared::Prepared;
+use record::{EnabledKeys, Kind, Listed, Payloads, Values};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -58,124 +58,75 @@ pub struct Envelope<'a> {
 /// Room for the envelope and the config members.
 const ENVELOPE_BYTES: usize = 1024;
 
-/// Writes an answer. The records are expected in ascending order of their keys, and stay in it.
+/// Writes an answer, its flags in ascending order of their keys.
 ///
 /// Fails only if the writer of JSON does, which a buffer in memory gives no cause for.
-pub fn render<R: AsRecord>(
+pub fn render(
     shape: Shape,
     envelope: &Envelope<'_>,
-    records: &[R],
+    evaluations: &Evaluations,
 ) -> serde_json::Result<Vec<u8>> {
-    write(shape, envelope, records, envelope.config)
+    write(shape, envelope, evaluations, envelope.config)
 }
 
 /// Writes the minimal answer to a GET, which evaluates nothing (section 3.10).
 pub fn render_minimal(shape: Shape, envelope: &Envelope<'_>) -> serde_json::Result<Vec<u8>> {
-    write::<Evaluation>(shape, envelope, &[], Some(Minimal::default()))
+    write(
+        shape,
+        envelope,
+        &Evaluations::default(),
+        Some(Minimal::default()),
+    )
 }
 
-fn write<R: AsRecord>(
+fn write(
     shape: Shape,
     envelope: &Envelope<'_>,
-    records: &[R],
+    flags: &Evaluations,
     config: Option<impl Serialize>,
 ) -> serde_json::Result<Vec<u8>> {
-    let buffer = Vec::with_capacity(ENVELOPE_BYTES + records.len() * shape.bytes_per_flag());
+    let mut buffer = Vec::with_capacity(ENVELOPE_BYTES + flags.len() * shape.bytes_per_flag());
+    buffer.push(b'{');
+    if matches!(shape, Shape::V1 | Shape::V2 | Shape::V4) {
+        let errors = envelope.errors_while_computing;
+        member(&mut buffer, r#""errorsWhileComputingFlags":"#, errors)?;
+        buffer.push(b',');
+    }
     match shape {
         Shape::V1 => {
-            let flags = ValuesAndPayloads {
-                feature_flags: Values(records, Listed::All),
-                feature_flag_payloads: Payloads(records),
-            };
-            finish(
-                buffer,
-                envelope,
-                Some(envelope.errors_while_computing),
-                flags,
-                config,
-            )
+            let values = Values(flags, Listed::All);
+            member(&mut buffer, r#""featureFlags":"#, values)?;
+            member(&mut buffer, r#","featureFlagPayloads":"#, Payloads(flags))?;
         }
-        Shape::V2 | Shape::V4 => {
-            let flags = Flags {
-                flags: Records(records, if shape == Shape::V4 { typed } else { plain }),
-            };
-            finish(
-                buffer,
-                envelope,
-                Some(envelope.errors_while_computing),
-                flags,
-                config,
-            )
-        }
-        Shape::D1 => {
-            let feature_flags = EnabledKeys(records);
-            finish(
-                buffer,
-                envelope,
-                None,
-                FeatureFlags { feature_flags },
-                config,
-            )
-        }
+        Shape::V2 => Prepared::write(&mut buffer, flags, Kind::Plain)?,
+        Shape::V4 => Prepared::write(&mut buffer, flags, Kind::Typed)?,
+        Shape::D1 => member(&mut buffer, r#""featureFlags":"#, EnabledKeys(flags))?,
         Shape::D2 => {
-            let feature_flags = Values(records, Listed::Enabled);
-            finish(
-                buffer,
-                envelope,
-                None,
-                FeatureFlags { feature_flags },
-                config,
-            )
+            let values = Values(flags, Listed::Enabled);
+            member(&mut buffer, r#""featureFlags":"#, values)?;
         }
     }
-}
-
-fn finish(
-    mut buffer: Vec<u8>,
-    envelope: &Envelope<'_>,
-    errors_while_computing_flags: Option<bool>,
-    flags: impl Serialize,
-    config: Option<impl Serialize>,
-) -> serde_json::Result<Vec<u8>> {
     let mut id = Uuid::encode_buffer();
-    let answer = Answer {
-        errors_while_computing_flags,
-        flags,
-        request_id: envelope.request_id.hyphenated().encode_lower(&mut id),
-        evaluated_at: envelope.evaluated_at,
-        config,
-    };
-    serde_json::to_writer(&mut buffer, &answer)?;
+    let id = envelope.request_id.hyphenated().encode_lower(&mut id);
+    buffer.extend_from_slice(br#","requestId":""#);
+    buffer.extend_from_slice(id.as_bytes());
+    member(&mut buffer, r#"","evaluatedAt":"#, envelope.evaluated_at)?;
+    let end = buffer.len();
+    match config {
+        None => buffer.push(b'}'),
+        Some(config) => {
+            serde_json::to_writer(&mut buffer, &config)?;
+            // It was written as an object of its own: its members go on where the others ended.
+            if let Some(opening) = buffer.get_mut(end) {
+                *opening = b',';
+            }
+        }
+    }
     Ok(buffer)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a, F, C> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors_while_computing_flags: Option<bool>,
-    #[serde(flatten)]
-    flags: F,
-    request_id: &'a str,
-    evaluated_at: i64,
-    #[serde(flatten)]
-    config: Option<C>,
-}
-
-#[derive(Serialize)]
-struct Flags<F> {
-    flags: F,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FeatureFlags<F> {
-    feature_flags: F,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ValuesAndPayloads<F, P> {
-    feature_flags: F,
-    feature_flag_payloads: P,
+/// Writes a value behind text that goes in front of it as it is.
+fn member(buffer: &mut Vec<u8>, name: &str, value: impl Serialize) -> serde_json::Result<()> {
+    buffer.extend_from_slice(name.as_bytes());
+    serde_json::to_writer(buffer, &value)
 }

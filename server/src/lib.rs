@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod cli;
+pub mod client_address;
 pub mod config;
 pub mod cors;
 pub mod demo;
@@ -13,8 +14,10 @@ pub mod flags_response;
 pub mod metrics;
 pub mod middleware;
 pub mod project_file;
+pub mod rate_limit;
 pub mod remote_config;
 pub mod routes;
+pub mod slow;
 pub mod startup;
 pub mod state;
 pub mod telemetry;

@@ -1,10 +1,14 @@
 //! What the HTTP edge counts, and how `/metrics` writes it. Labels come from closed lists, never from a request.
 
+mod cgroup;
+mod process;
 mod text;
 
+pub use process::count_panics;
 pub use text::{OPEN_METRICS, PROMETHEUS_TEXT, open_metrics, prometheus_text};
 
 use crate::body::BodyError;
+use crate::rate_limit::Limit;
 use crate::routes::Route;
 use actix_web::http::{Method, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -37,6 +41,12 @@ struct KindLabel {
     kind: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+    outcome: &'static str,
+}
+
 /// The counters of the HTTP edge.
 #[derive(Debug)]
 pub struct Metrics {
@@ -46,6 +56,8 @@ pub struct Metrics {
     request_bytes: Counter,
     decode_failures: Family<KindLabel, Counter>,
     panics: Counter,
+    rate_limited: Family<LimitLabels, Counter>,
+    slow: Counter,
 }
 
 impl Metrics {
@@ -58,7 +70,10 @@ impl Metrics {
             request_bytes: Counter::default(),
             decode_failures: Family::default(),
             panics: Counter::default(),
+            rate_limited: Family::default(),
+            slow: Counter::default(),
         };
+        process::register(registry);
         registry.register(
             "burgee_http_requests",
             "Requests by route pattern, method and status",
@@ -90,6 +105,16 @@ impl Metrics {
             "burgee_http_panics",
             "Requests whose handler crashed",
             metrics.panics.clone(),
+        );
+        registry.register(
+            "burgee_http_rate_limited",
+            "Requests over a rate limit, by limit, refused or only warned",
+            metrics.rate_limited.clone(),
+        );
+        registry.register(
+            "burgee_http_slow_requests",
+            "Requests for flags that took longer than is called slow",
+            metrics.slow.clone(),
         );
         metrics
     }
@@ -128,6 +153,20 @@ impl Metrics {
         self.decode_failures
             .get_or_create(&KindLabel { kind })
             .inc();
+    }
+
+    /// Counts a request over a limit.
+    pub fn rate_limited(&self, limit: Limit, is_refused: bool) {
+        let labels = LimitLabels {
+            limit: limit.name(),
+            outcome: if is_refused { "refused" } else { "warned" },
+        };
+        self.rate_limited.get_or_create(&labels).inc();
+    }
+
+    /// Counts a slow request.
+    pub fn was_slow(&self) {
+        self.slow.inc();
     }
 
     /// Counts a crash.

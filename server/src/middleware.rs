@@ -23,6 +23,7 @@ use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::Instrument;
 use unread_body::UnreadBody;
 
 /// When to try again after there were too many requests under way.
@@ -45,7 +46,10 @@ pub async fn edge(
     let mut answer = if let Some(response) = cors::preflight(&method, request.headers()) {
         Ok(request.into_response(response))
     } else if let Some(_in_flight) = admit(&edge, route) {
-        call(&edge, request, next).await
+        // The one span of a request; inside, only log lines.
+        let span =
+            tracing::debug_span!("request", %method, route = route.label(), request_id = %id.0);
+        call(&edge, request, next).instrument(span).await
     } else {
         Ok(request.into_response(refusal(&edge)))
     };

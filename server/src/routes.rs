@@ -115,6 +115,42 @@ pub fn app(
         InitError = (),
     >,
 > {
+    let is_elsewhere = state.edge.config.metrics_elsewhere;
+    with(state, move |config| {
+        configure_flags(config);
+        if !is_elsewhere {
+            configure_metrics(config);
+        }
+    })
+}
+
+/// Builds the application that serves metrics on an address of their own, and nothing else.
+pub fn metrics_app(
+    state: AppState,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    with(state, configure_metrics)
+}
+
+fn with(
+    state: AppState,
+    configure: impl FnOnce(&mut web::ServiceConfig),
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
     let edge: Arc<Edge> = Arc::clone(&state.edge);
     App::new()
         .app_data(web::Data::new(state))
@@ -122,10 +158,21 @@ pub fn app(
             middleware::edge(Arc::clone(&edge), request, next)
         }))
         .configure(configure)
+        .default_service(web::to(not_found))
 }
 
 /// Registers every route, and what answers all other paths.
 pub fn configure(config: &mut web::ServiceConfig) {
+    configure_flags(config);
+    configure_metrics(config);
+    config.default_service(web::to(not_found));
+}
+
+fn configure_metrics(config: &mut web::ServiceConfig) {
+    both(config, Route::Metrics, |it| read_only(it, metrics::show));
+}
+
+fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::Flags, |it| flags::register(it, Route::Flags));
     both(config, Route::Decide, |it| {
         flags::register(it, Route::Decide)
@@ -137,9 +184,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         both(config, route, |it| read_only(it, health::readiness));
     }
     both(config, Route::Startup, |it| read_only(it, health::startup));
-    both(config, Route::Metrics, |it| read_only(it, metrics::show));
     both(config, Route::Index, |it| read_only(it, index::show));
-    config.default_service(web::to(not_found));
 }
 
 /// Registers a route twice, without and with a trailing slash: two plain texts are matched faster than one pattern.

@@ -4,12 +4,14 @@ use crate::cli::{self, CliError};
 use crate::config::ServeConfig;
 use crate::demo;
 use crate::error::OverloadStatus;
+use crate::metrics;
 use crate::project_file::{self, ApplyOptions};
-use crate::routes::app;
+use crate::routes::{app, metrics_app};
 use crate::state::{AppState, Edge, HttpConfig};
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
-use burgee_actors::{Budget, Config, Metrics, System};
+use burgee_actors::runtimes::Runtime;
+use burgee_actors::{Budget, Config, Database, Metrics, Snapshots, Source, System};
 use burgee_evaluation::ProjectId;
 use burgee_schema::{Store, StoreError, chain};
 use chrono::Utc;
@@ -18,7 +20,9 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::oneshot;
 
 /// How long to wait at start for a database that is not there yet.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
@@ -26,6 +30,7 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 /// How often a watched project file is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum StartupError {
@@ -38,6 +43,14 @@ pub enum StartupError {
     /// The actors.
     #[error(transparent)]
     Actors(#[from] burgee_actors::system::StartError),
+    /// The directory of the snapshot.
+    #[error("the snapshot directory {directory} cannot be used")]
+    Snapshots {
+        /// Its path.
+        directory: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The address, or the server itself.
     #[error("the address cannot be listened on")]
     Listen(#[source] io::Error),
@@ -48,12 +61,25 @@ pub enum StartupError {
 
 /// Serves until a signal says to stop; requests under way end first.
 pub async fn serve(config: &ServeConfig, out: &mut impl Write) -> Result<(), StartupError> {
+    metrics::count_panics();
     let store = Store::open(config.database_url.expose(), config.pool.clone()).await?;
-    prepare(&store, config).await?;
-    apply_projects(&store, config).await?;
-    let started = Started::new(&store, config).await?;
+    let snapshots = open_snapshots(config)?;
+    let prepared = prepare(&store, config, snapshots.as_ref()).await?;
+    let database = match prepared {
+        Prepared::Now => Database::Prepared,
+        Prepared::Later => {
+            let (tell, told) = oneshot::channel();
+            actix_web::rt::spawn(prepare_later(store.clone(), config.clone(), tell));
+            Database::Awaited(told)
+        }
+    };
+    let source = Source {
+        snapshots,
+        database,
+    };
+    let started = Started::new(source, &store, config).await?;
     tracing::info!(address = %started.address, database = %config.database_url, "listening");
-    if config.demo && io::stdout().is_terminal() {
+    if config.demo && prepared == Prepared::Now && io::stdout().is_terminal() {
         show_demo(&started, out).await;
     }
     if let Some(file) = config.project.as_deref().filter(|_| config.watch) {
@@ -67,15 +93,36 @@ pub async fn serve(config: &ServeConfig, out: &mut impl Write) -> Result<(), Sta
     started.run().await
 }
 
-/// Brings the database to the newest schema, waiting for one that is still starting.
-async fn prepare(store: &Store, config: &ServeConfig) -> Result<(), StartupError> {
+fn open_snapshots(config: &ServeConfig) -> Result<Option<Snapshots>, StartupError> {
+    let Some(directory) = &config.snapshot_dir else {
+        return Ok(None);
+    };
+    // The name of the database, as it is shown, has no password.
+    let opened = Snapshots::open(directory, &config.database_url.to_string());
+    opened.map(Some).map_err(|source| StartupError::Snapshots {
+        directory: directory.display().to_string(),
+        source,
+    })
+}
+
+/// Whether the database is as this program needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prepared {
+    Now,
+    /// It cannot be reached, but there is a snapshot to serve from.
+    Later,
+}
+
+/// Brings the database to the newest schema and applies project files. Waits for a database that is still starting,
+/// unless there is a snapshot.
+async fn prepare(
+    store: &Store,
+    config: &ServeConfig,
+    snapshots: Option<&Snapshots>,
+) -> Result<Prepared, StartupError> {
     let give_up = Instant::now() + DATABASE_PATIENCE;
     loop {
-        let ready = async {
-            cli::prepare(store, config.migrate).await?;
-            Ok(store.warm_up(DATABASE_PATIENCE).await?)
-        };
-        match ready.await {
+        match prepare_once(store, config).await {
             Err(CliError::Store(
                 error @ (StoreError::Unavailable(_) | StoreError::PoolExhausted),
             )) if Instant::now() < give_up => {
@@ -84,12 +131,53 @@ async fn prepare(store: &Store, config: &ServeConfig) -> Result<(), StartupError
                     database = %config.database_url,
                     "waiting for the database"
                 );
+                if snapshots.is_some_and(Snapshots::is_usable) {
+                    return Ok(Prepared::Later);
+                }
             }
             Err(CliError::Store(error)) => return Err(error.into()),
-            other => return other.map_err(StartupError::from),
+            Err(error) => return Err(error.into()),
+            Ok(()) => break,
         }
         tokio::time::sleep(DATABASE_PAUSE).await;
     }
+    apply_projects(store, config).await?;
+    Ok(Prepared::Now)
+}
+
+async fn prepare_once(store: &Store, config: &ServeConfig) -> Result<(), CliError> {
+    cli::prepare(store, config.migrate).await?;
+    Ok(store.warm_up(DATABASE_PATIENCE).await?)
+}
+
+/// Does the same while the snapshot serves, for as long as it takes, and tells when it is done. Nothing that goes wrong
+/// with the database ends a server that serves; a bad project file is reported and left.
+async fn prepare_later(store: Store, config: ServeConfig, done: oneshot::Sender<()>) {
+    let mut reported = String::new();
+    loop {
+        let prepared = async {
+            prepare_once(&store, &config).await?;
+            apply_projects(&store, &config).await
+        };
+        let Err(error) = prepared.await else { break };
+        let text = chain(&error);
+        if error.code() == cli::BAD_INPUT {
+            tracing::error!(error = text, "the project file is not applied");
+            break;
+        }
+        if text != reported {
+            tracing::warn!(
+                error = text,
+                database = %config.database_url,
+                "the database cannot be used yet; serving from the snapshot"
+            );
+            reported = text;
+        }
+        tokio::time::sleep(DATABASE_PAUSE).await;
+    }
+    tracing::info!(database = %config.database_url, "the database can be used");
+    // The server may have ended in the meantime.
+    let _ = done.send(());
 }
 
 async fn apply_projects(store: &Store, config: &ServeConfig) -> Result<(), CliError> {
@@ -123,33 +211,51 @@ async fn apply(store: &Store, file: &str, text: &str, lenient: bool) -> Result<(
 /// A server that listens, and the actors behind it.
 struct Started {
     server: Server,
+    /// Serves metrics, where they have an address of their own.
+    metrics: Option<Server>,
     system: System,
     address: SocketAddr,
 }
 
 impl Started {
-    async fn new(store: &Store, config: &ServeConfig) -> Result<Self, StartupError> {
+    async fn new(
+        source: Source,
+        store: &Store,
+        config: &ServeConfig,
+    ) -> Result<Self, StartupError> {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, store.clone());
         let edge = Edge::new(http_config(config), &mut registry);
-        let system = System::start(&actor_config(config), store.clone(), metrics).await?;
+        let actors = actor_config(config);
+        let system = System::start_from(source, &actors, store.clone(), metrics).await?;
         let state = AppState {
             edge: Arc::new(edge),
             system: system.clone(),
             registry: Arc::new(registry),
         };
-        let server = HttpServer::new(move || app(state.at_worker()))
-            .workers(config.budget.http_workers)
-            .max_connections(config.max_connections)
-            .keep_alive(config.keep_alive)
-            .shutdown_timeout(config.shutdown_timeout.as_secs())
-            .disable_signals()
-            .bind(config.listen)
-            .map_err(StartupError::Listen)?;
+        let metrics = config
+            .metrics_listen
+            .map(|address| serve_metrics(address, state.clone()))
+            .transpose()?;
+        let workers = Arc::new(AtomicU32::new(0));
+        let watching = system.clone();
+        let server = HttpServer::new(move || {
+            let worker = workers.fetch_add(1, Ordering::Relaxed);
+            actix_web::rt::spawn(watching.watch_runtime(Runtime::HttpWorker, worker));
+            app(state.at_worker())
+        })
+        .workers(config.budget.http_workers)
+        .max_connections(config.max_connections)
+        .keep_alive(config.keep_alive)
+        .shutdown_timeout(config.shutdown_timeout.as_secs())
+        .disable_signals()
+        .bind(config.listen)
+        .map_err(StartupError::Listen)?;
         let address = server.addrs().first().copied().unwrap_or(config.listen);
         log_plan(&config.budget);
         Ok(Self {
             server: server.run(),
+            metrics,
             system,
             address,
         })
@@ -157,11 +263,33 @@ impl Started {
 
     async fn run(self) -> Result<(), StartupError> {
         actix_web::rt::spawn(stop_on_signal(self.server.handle()));
+        let metrics = self.metrics.map(|server| {
+            let handle = server.handle();
+            actix_web::rt::spawn(server);
+            handle
+        });
         let ended = self.server.await.map_err(StartupError::Serve);
+        // Until now, so that a stop can be watched.
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
         self.system.stop();
         tracing::info!("stopped");
         ended
     }
+}
+
+/// Begins to listen for those who read metrics: one thread, a few connections.
+fn serve_metrics(address: SocketAddr, state: AppState) -> Result<Server, StartupError> {
+    let server = HttpServer::new(move || metrics_app(state.clone()))
+        .workers(1)
+        .max_connections(64)
+        .disable_signals()
+        .bind(address)
+        .map_err(StartupError::Listen)?;
+    let address = server.addrs().first().copied().unwrap_or(address);
+    tracing::info!(%address, "metrics are served");
+    Ok(server.run())
 }
 
 /// Both signals let requests under way end; a second one is up to the system.
@@ -189,6 +317,10 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
         base_path: config.base_path.clone(),
         request_timeout: config.request_timeout,
         max_in_flight: config.max_in_flight,
+        rate_limits: config.rate_limits,
+        trusted_proxies: config.trusted_proxies.clone(),
+        slow_after: config.slow_request,
+        metrics_elsewhere: config.metrics_listen.is_some(),
         overload_status: match config.overload_status {
             504 => OverloadStatus::GatewayTimeout,
             _ => OverloadStatus::ServiceUnavailable,

@@ -1,10 +1,13 @@
 //! What handlers and middleware share: settings, counters, and the handle to the actors. No logic.
 
 use crate::body::BodyLimits;
+use crate::client_address::Network;
 use crate::error::OverloadStatus;
 use crate::metrics::Metrics;
+use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
 use crate::routes;
+use crate::slow::SlowRequests;
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -26,12 +29,21 @@ pub struct HttpConfig {
     pub max_in_flight: usize,
     /// With what status work is refused.
     pub overload_status: OverloadStatus,
+    /// How often an address or a token may ask.
+    pub rate_limits: RateLimitConfig,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// From when on a request is slow; `None` for never.
+    pub slow_after: Option<Duration>,
+    /// Whether metrics are served on an address of their own, and not here.
+    pub metrics_elsewhere: bool,
     /// What posthog-js is told.
     pub remote_config: RemoteConfigSettings,
 }
 
 impl Default for HttpConfig {
-    /// No base path, 1 s, 4,096 requests under way, 4 large bodies, 503, and the defaults of the parts.
+    /// No base path, 1 s, 4,096 requests under way, 4 large bodies, 503, no rate limits, no trusted proxies, slow after
+    /// 250 ms, metrics here, and the defaults of the parts.
     fn default() -> Self {
         Self {
             base_path: String::new(),
@@ -40,6 +52,10 @@ impl Default for HttpConfig {
             request_timeout: Duration::from_secs(1),
             max_in_flight: 4_096,
             overload_status: OverloadStatus::default(),
+            rate_limits: RateLimitConfig::default(),
+            trusted_proxies: Vec::new(),
+            slow_after: Some(Duration::from_millis(250)),
+            metrics_elsewhere: false,
             remote_config: RemoteConfigSettings::default(),
         }
     }
@@ -54,6 +70,10 @@ pub struct Edge {
     pub metrics: Metrics,
     /// Room for large bodies.
     pub large_bodies: Arc<Semaphore>,
+    /// The limits on addresses and tokens.
+    pub rate_limits: RateLimits,
+    /// Which requests are slow, and their lines.
+    pub slow: SlowRequests,
 }
 
 impl Edge {
@@ -63,6 +83,8 @@ impl Edge {
         Self {
             large_bodies: Arc::new(Semaphore::new(config.large_bodies)),
             metrics: Metrics::register(registry),
+            rate_limits: RateLimits::new(&config.rate_limits),
+            slow: SlowRequests::new(config.slow_after),
             config,
         }
     }

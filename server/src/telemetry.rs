@@ -19,6 +19,29 @@ pub enum TelemetryError {
 /// Starts logging for the whole process.
 pub fn start(config: &LogConfig) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&config.filter)?;
+    #[cfg(feature = "tokio-console")]
+    return start_with_console(config, filter);
+    #[cfg(not(feature = "tokio-console"))]
+    start_log(config, filter)
+}
+
+/// Logs, and shows every task to `tokio-console`. The filter is the log's alone: the console needs what nobody logs.
+#[cfg(feature = "tokio-console")]
+fn start_with_console(config: &LogConfig, filter: EnvFilter) -> Result<(), TelemetryError> {
+    use tracing_subscriber::layer::{Layer, SubscriberExt};
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = if is_json(config.format, io::stderr().is_terminal()) {
+        let json = layer.json().flatten_event(true).with_span_list(false);
+        json.with_filter(filter).boxed()
+    } else {
+        layer.with_filter(filter).boxed()
+    };
+    let registry = tracing_subscriber::registry().with(console_subscriber::spawn());
+    Ok(registry.with(log).try_init()?)
+}
+
+#[cfg(not(feature = "tokio-console"))]
+fn start_log(config: &LogConfig, filter: EnvFilter) -> Result<(), TelemetryError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);

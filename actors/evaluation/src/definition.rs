@@ -21,13 +21,12 @@ use crate::{
     outcome::FailureCode,
     selection::Standard,
 };
-use filters::Format;
+use filters::{Filter, Format, Source};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 /// A flag as it is stored and written in project files (section 1.1). Unknown fields are ignored.
 #[derive(Debug, Clone, Deserialize)]
@@ -123,18 +122,22 @@ pub struct DroppedFlag {
 #[derive(Debug)]
 pub struct Definitions {
     /// Ascending by key. A flag's place in this list is its name inside the core.
-    pub(crate) flags: Vec<Arc<Flag>>,
+    pub(crate) flags: Vec<Flag>,
     /// What depends on what, over all flags that are not deleted, active or not.
     pub(crate) graph: Graph,
     /// The order in which they can be evaluated; those in a cycle, or behind one, have no place in it.
     pub(crate) order: Order,
     /// Whether any flag depends on another, so that values have to be kept while a request is evaluated.
     pub(crate) has_dependencies: bool,
+    /// How many person properties the flags ask for, each by a number of its own.
+    pub(crate) person_slots: usize,
     /// The selections of requests that name neither keys nor contexts.
     pub(crate) standard: Standard,
     places: HashMap<Box<str>, usize>,
     sticky_keys: Vec<Box<str>>,
     group_types: Result<GroupTypes, FailureCode>,
+    /// See [`Definitions::derived`].
+    derived: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Definitions {
@@ -151,6 +154,7 @@ impl Definitions {
         for (flag, missing) in flags.iter_mut().zip(missing) {
             flag.missing_dependency = missing;
         }
+        let person_slots = number_properties(&mut flags);
         let order = graph.order();
         let standard = Standard::of(&flags, &order);
         let definitions = Self {
@@ -164,18 +168,20 @@ impl Definitions {
                 .filter(|flag| flag.active && flag.continuity)
                 .map(|flag| flag.key.clone())
                 .collect(),
-            flags: flags.into_iter().map(Arc::new).collect(),
+            flags,
             has_dependencies: order.stages.iter().any(|&stage| stage != Some(0)),
             graph,
             order,
+            person_slots,
             standard,
             group_types,
+            derived: OnceLock::new(),
         };
         (definitions, dropped)
     }
 
     /// Returns the flag of a key.
-    pub fn flag(&self, key: &str) -> Option<&Arc<Flag>> {
+    pub fn flag(&self, key: &str) -> Option<&Flag> {
         self.flags.get(self.place(key)?)
     }
 
@@ -187,6 +193,25 @@ impl Definitions {
     /// Returns the group types, or why they could not be loaded.
     pub fn group_types(&self) -> &Result<GroupTypes, FailureCode> {
         &self.group_types
+    }
+
+    /// Returns how many flags there are; their places are below it.
+    pub fn len(&self) -> usize {
+        self.flags.len()
+    }
+
+    /// Returns whether there is no flag.
+    pub fn is_empty(&self) -> bool {
+        self.flags.is_empty()
+    }
+
+    /// Returns what the reader of answers derives from the definitions: made at the first call, and kept as long as they are.
+    ///
+    /// What it is, the core does not know. There is room for one thing; whoever asks for another type gets `None`.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
+        self.derived
+            .get_or_init(|| Box::new(make(self)))
+            .downcast_ref()
     }
 
     /// Returns the keys of all sticky-marked flags of the project (active, not deleted, `ensure_experience_continuity`),
@@ -244,6 +269,25 @@ fn link_flags(flags: &mut [Flag]) -> (Graph, Vec<bool>) {
         .map(|flag| flag.link(|id| places.get(&id).copied()))
         .unzip();
     (Graph::new(targets), missing)
+}
+
+/// Numbers the names of person properties, so that a request looks each of them up once for all flags that ask for it.
+fn number_properties(flags: &mut [Flag]) -> usize {
+    let mut numbers: HashMap<Box<str>, usize> = HashMap::new();
+    let conditions = flags.iter_mut().flat_map(|flag| &mut flag.conditions);
+    for filter in conditions.flat_map(|condition| &mut condition.filters) {
+        if let Filter::Property {
+            source: Source::Person,
+            key,
+            slot,
+            ..
+        } = filter
+        {
+            let next = numbers.len();
+            *slot = *numbers.entry(key.clone()).or_insert(next);
+        }
+    }
+    numbers.len()
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ mod request;
 pub use needs::Needs;
 
 use crate::outcome::{FailureCode, Outcome};
-use crate::{CohortSet, Definitions, Evaluation, Evaluations, Moment, Selection, Stored, Subject};
+use crate::{CohortSet, Definitions, Evaluations, Moment, Selection, Stored, Subject};
 use request::{Request, Values};
 use std::sync::Arc;
 
 /// Evaluates the selected flags for one subject.
 pub fn evaluate(
-    definitions: &Definitions,
+    definitions: &Arc<Definitions>,
     cohorts: &CohortSet,
     selection: &Selection,
     subject: &Subject,
@@ -34,38 +34,28 @@ pub fn evaluate(
         if let Some(flag) = definitions.flags.get(place) {
             let outcome = flag::answer(flag, &mut request, &values);
             values.set(place, flag, outcome);
-            let flag = Arc::clone(flag);
-            answers.push((place, Evaluation { flag, outcome }));
+            answers.push((place, outcome));
         }
     }
     // dependencies come first in the selection, but answers are told in the order of the keys
     answers.sort_unstable_by_key(|(place, _)| *place);
-    let flags: Vec<Evaluation> = answers.into_iter().map(|(_, answer)| answer).collect();
     let errors_while_computing = selection.cyclic
         || definitions.group_types().is_err()
-        || flags.iter().any(Evaluation::failed);
-    Evaluations {
-        flags,
-        errors_while_computing,
-    }
+        || answers.iter().any(|(_, outcome)| outcome.is_failed());
+    Evaluations::new(definitions, answers, errors_while_computing)
 }
 
 impl Evaluations {
     /// Returns the answer for a selection of which nothing could be computed.
-    pub fn all_failed(definitions: &Definitions, selection: &Selection, code: FailureCode) -> Self {
+    pub fn all_failed(
+        definitions: &Arc<Definitions>,
+        selection: &Selection,
+        code: FailureCode,
+    ) -> Self {
         let mut places = selection.order.to_vec();
         places.sort_unstable();
-        let selected = places
-            .into_iter()
-            .filter_map(|place| definitions.flags.get(place));
-        let failed = selected.map(|flag| Evaluation {
-            flag: Arc::clone(flag),
-            outcome: Outcome::failed(code),
-        });
-        Self {
-            flags: failed.collect(),
-            errors_while_computing: true,
-        }
+        let failed = |place| (place, Outcome::failed(code));
+        Self::new(definitions, places.into_iter().map(failed).collect(), true)
     }
 }
 

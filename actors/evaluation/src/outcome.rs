@@ -1,6 +1,6 @@
 //! What evaluation answers for a flag (sections 3.1, 3.2 and 8.1).
 
-use crate::definition::Flag;
+use crate::{Definitions, definition::Flag};
 use std::{borrow::Cow, sync::Arc};
 
 /// The value of a flag, without its texts: the flag's definition has them.
@@ -11,7 +11,7 @@ pub enum FlagValue {
     /// On, without a variant.
     On,
     /// On with the variant at this index of the definition's variants.
-    Variant(usize),
+    Variant(u32),
     /// On by holdout; the variant is `holdout-<id>`.
     Holdout,
 }
@@ -93,24 +93,84 @@ pub struct Outcome {
 }
 
 /// One flag and its answer.
-#[derive(Debug, Clone)]
-pub struct Evaluation {
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluation<'a> {
+    /// The flag's place among the definitions, by which something can be kept for it.
+    pub place: usize,
     /// The definition: key, id, version, variant keys, payloads.
-    pub flag: Arc<Flag>,
+    pub flag: &'a Flag,
     /// The answer.
     pub outcome: Outcome,
 }
 
 /// The answers for one request, in the order of the definitions (ascending flag key).
+///
+/// They hold the definitions once instead of each its flag: counting the references to every flag up and down again, on
+/// several threads, costs more than evaluating a plain rollout.
 #[derive(Debug, Clone, Default)]
 pub struct Evaluations {
-    /// One entry per answered flag.
-    pub flags: Vec<Evaluation>,
+    /// `None` if nothing was evaluated.
+    definitions: Option<Arc<Definitions>>,
+    /// By the flag's place, ascending.
+    answers: Vec<(usize, Outcome)>,
     /// `errorsWhileComputingFlags`.
     pub errors_while_computing: bool,
 }
 
-impl Evaluation {
+impl Evaluations {
+    /// Puts answers together; they come in ascending order of the flags' places.
+    pub fn new(
+        definitions: &Arc<Definitions>,
+        answers: Vec<(usize, Outcome)>,
+        errors_while_computing: bool,
+    ) -> Self {
+        debug_assert!(answers.is_sorted_by_key(|(place, _)| *place));
+        Self {
+            definitions: Some(Arc::clone(definitions)),
+            answers,
+            errors_while_computing,
+        }
+    }
+
+    /// Returns the definitions that were evaluated, if any were.
+    pub fn definitions(&self) -> Option<&Definitions> {
+        self.definitions.as_deref()
+    }
+
+    /// Returns how many flags are answered.
+    pub fn len(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// Returns whether no flag is answered.
+    pub fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    /// Returns the answers, ascending by flag key.
+    pub fn iter(&self) -> impl Iterator<Item = Evaluation<'_>> + Clone {
+        let flags = self
+            .definitions
+            .as_deref()
+            .map_or(&[][..], |all| &all.flags);
+        self.answers.iter().filter_map(|&(place, outcome)| {
+            let flag = flags.get(place)?;
+            Some(Evaluation {
+                place,
+                flag,
+                outcome,
+            })
+        })
+    }
+
+    /// Returns the answer for a flag.
+    pub fn get(&self, key: &str) -> Option<Evaluation<'_>> {
+        let place = self.definitions.as_deref()?.place(key)?;
+        self.iter().find(|answer| answer.place == place)
+    }
+}
+
+impl<'a> Evaluation<'a> {
     /// Returns whether the flag is on.
     pub fn enabled(&self) -> bool {
         self.outcome.value != FlagValue::Off
@@ -118,11 +178,11 @@ impl Evaluation {
 
     /// Returns whether it could not be computed.
     pub fn failed(&self) -> bool {
-        matches!(self.outcome.reason, Reason::Failed(_))
+        self.outcome.is_failed()
     }
 
     /// Returns the variant key, if there is one.
-    pub fn variant(&self) -> Option<&str> {
+    pub fn variant(&self) -> Option<&'a str> {
         match self.outcome.value {
             FlagValue::Off | FlagValue::On => None,
             FlagValue::Variant(index) => self.flag.variant_key(index),
@@ -131,7 +191,7 @@ impl Evaluation {
     }
 
     /// Returns the payload as JSON text (sections 3 and 3.2): stored strings as they are, anything else as its JSON text.
-    pub fn payload(&self) -> Option<&str> {
+    pub fn payload(&self) -> Option<&'a str> {
         match (self.outcome.reason, self.outcome.value) {
             // an enrolment keeps its payload also when it is an opt-out
             (Reason::SuperConditionValue, _) | (_, FlagValue::On) => self.flag.payload_on(),
@@ -141,18 +201,28 @@ impl Evaluation {
         }
     }
 
+    /// Returns the description that goes with the reason.
+    pub fn description(&self) -> Cow<'static, str> {
+        self.outcome.description()
+    }
+}
+
+impl Outcome {
     /// Returns the description that goes with the reason (section 3.1, 8.1), formatted when it carries a number.
     pub fn description(&self) -> Cow<'static, str> {
-        match (self.outcome.reason, self.outcome.condition_index) {
+        match (self.reason, self.condition_index) {
             (Reason::ConditionMatch, Some(index)) => {
                 Cow::Owned(format!("Matched condition set {}", index.saturating_add(1)))
             }
             (reason, _) => Cow::Borrowed(reason.description()),
         }
     }
-}
 
-impl Outcome {
+    /// Returns whether it could not be computed.
+    pub fn is_failed(&self) -> bool {
+        matches!(self.reason, Reason::Failed(_))
+    }
+
     /// The answer for a flag that could not be computed.
     pub(crate) fn failed(code: FailureCode) -> Self {
         Self {

@@ -6,10 +6,10 @@ mod runtime;
 
 use crate::{
     Definitions,
-    definition::{Flag, Runtime},
+    definition::{Flag, Runtime, needs::StateNeeds},
     dependency::Order,
 };
-use std::{borrow::Borrow, sync::Arc};
+use std::sync::Arc;
 
 /// What the keys of survey flags start with.
 const SURVEY_PREFIX: &str = "survey-targeting-";
@@ -59,6 +59,26 @@ pub struct Selection {
     pub(crate) cyclic: bool,
     /// About how long the flags take to evaluate, in nanoseconds.
     cost_ns: u64,
+    /// What all of its flags need together, if the selection was made with the definitions: many flags ask for few
+    /// properties, and a request should look for each of them once.
+    pub(crate) needs: Option<Arc<SelectionNeeds>>,
+}
+
+/// What the flags of a selection need of the store, together.
+#[derive(Debug)]
+pub(crate) struct SelectionNeeds {
+    pub(crate) state: StateNeeds,
+    pub(crate) hash_keys: bool,
+}
+
+impl SelectionNeeds {
+    fn of(flags: &[Flag], order: &[usize]) -> Self {
+        let selected = || order.iter().filter_map(|&place| flags.get(place));
+        Self {
+            state: StateNeeds::union(selected().map(|flag| &flag.needs)),
+            hash_keys: selected().any(|flag| flag.hash_keys_matter),
+        }
+    }
 }
 
 /// The selections that depend on the runtime of the request only.
@@ -71,13 +91,17 @@ pub(crate) struct Standard {
 }
 
 impl Standard {
-    pub(crate) fn of<F: Borrow<Flag>>(flags: &[F], order: &Order) -> Self {
+    pub(crate) fn of(flags: &[Flag], order: &Order) -> Self {
         let select = |runtime| {
             let selector = Selector {
                 runtime,
                 ..Selector::default()
             };
-            filter(flags, order, &selector, &order.ready)
+            let selection = filter(flags, order, &selector, &order.ready);
+            Selection {
+                needs: Some(Arc::new(SelectionNeeds::of(flags, &selection.order))),
+                ..selection
+            }
         };
         Self {
             all: select(RequestRuntime::All),
@@ -165,6 +189,7 @@ impl Selection {
             order: Arc::new([]),
             cyclic: false,
             cost_ns: 0,
+            needs: None,
         }
     }
 
@@ -185,16 +210,11 @@ impl Selection {
 }
 
 /// Keeps what the selector admits. Flags left over by cycles are reported whichever keys were asked for (section 7.4).
-fn filter<F: Borrow<Flag>>(
-    flags: &[F],
-    order: &Order,
-    selector: &Selector,
-    ready: &[usize],
-) -> Selection {
-    let admits = |flag: &F| selector.admits(flag.borrow());
+fn filter(flags: &[Flag], order: &Order, selector: &Selector, ready: &[usize]) -> Selection {
+    let admits = |flag: &Flag| selector.admits(flag);
     let mut cost_ns = 0;
-    let mut count = |place: &usize| match flags.get(*place).map(Borrow::borrow) {
-        Some(flag) if selector.admits(flag) => {
+    let mut count = |place: &usize| match flags.get(*place) {
+        Some(flag) if admits(flag) => {
             cost_ns += u64::from(flag.cost_ns);
             true
         }
@@ -207,6 +227,7 @@ fn filter<F: Borrow<Flag>>(
             .iter()
             .zip(&order.stages)
             .any(|(flag, stage)| stage.is_none() && admits(flag)),
+        needs: None,
     }
 }
 

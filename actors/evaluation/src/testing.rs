@@ -11,7 +11,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Everything an evaluation depends on. The store was read, and is empty, unless a test says otherwise.
 pub(crate) struct World {
@@ -186,7 +186,7 @@ impl World {
         let cohorts = CohortSet::compile(self.cohorts.clone());
         let selection = definitions.select(&self.selector);
         evaluate(
-            &definitions,
+            &Arc::new(definitions),
             &cohorts,
             &selection,
             &self.subject,
@@ -203,16 +203,13 @@ impl World {
     /// Returns the answer for a flag, or `absent`.
     pub(crate) fn answer_of(&self, key: &str) -> String {
         self.evaluations()
-            .flags
-            .iter()
-            .find(|answer| *answer.flag.key == *key)
+            .get(key)
             .map_or_else(|| "absent".to_owned(), line)
     }
 
     /// Returns the keys of the answered flags.
     pub(crate) fn answered(&self) -> Vec<String> {
-        let flags = self.evaluations().flags;
-        flags
+        self.evaluations()
             .iter()
             .map(|answer| answer.flag.key.to_string())
             .collect()
@@ -220,7 +217,7 @@ impl World {
 }
 
 /// Returns an answer as `value code index`; `failed code` for a failed flag.
-pub(crate) fn line(answer: &Evaluation) -> String {
+pub(crate) fn line(answer: Evaluation<'_>) -> String {
     let code = answer.outcome.reason.code();
     if answer.failed() {
         assert!(!answer.enabled(), "a failed flag is off");

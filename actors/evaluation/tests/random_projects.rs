@@ -18,6 +18,7 @@ use burgee_evaluation::{
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// How many flags and cohorts a project has at most; ids are drawn from a little more, so that some are missing.
 const MOST: i64 = 8;
@@ -353,8 +354,9 @@ fn request() -> impl Strategy<Value = Request> {
     })
 }
 
-fn run(project: &Project, request: &Request) -> (Definitions, Evaluations) {
+fn run(project: &Project, request: &Request) -> (Arc<Definitions>, Evaluations) {
     let (definitions, _) = Definitions::compile(project.flags.clone(), request.group_types.clone());
+    let definitions = Arc::new(definitions);
     let cohorts = CohortSet::compile(project.cohorts.clone());
     let selection = definitions.select(&request.selector);
     let _needs = Needs::of(&definitions, &selection, &request.subject);
@@ -376,7 +378,7 @@ fn run(project: &Project, request: &Request) -> (Definitions, Evaluations) {
 
 /// What can be seen of an answer.
 fn seen(found: &Evaluations) -> Vec<String> {
-    let line = |flag: &burgee_evaluation::Evaluation| {
+    let line = |flag: burgee_evaluation::Evaluation<'_>| {
         format!(
             "{} {:?} {:?} {}",
             flag.flag.key,
@@ -385,7 +387,7 @@ fn seen(found: &Evaluations) -> Vec<String> {
             flag.description()
         )
     };
-    found.flags.iter().map(line).collect()
+    found.iter().map(line).collect()
 }
 
 /// Returns whether a request must not get an answer for a flag, told from its definition alone.
@@ -476,8 +478,8 @@ proptest! {
     fn nothing_panics_and_nothing_is_answered_that_must_be_omitted(project in project(), request in request()) {
         let (definitions, found) = run(&project, &request);
         let cyclic = cyclic(&project.flags, &definitions);
-        let answered: HashSet<&str> = found.flags.iter().map(|flag| &*flag.flag.key).collect();
-        prop_assert_eq!(answered.len(), found.flags.len(), "each flag is answered once");
+        let answered: HashSet<&str> = found.iter().map(|flag| &*flag.flag.key).collect();
+        prop_assert_eq!(answered.len(), found.len(), "each flag is answered once");
         for flag in &project.flags {
             let key = flag.key.as_str();
             let omit = must_omit(flag, &request.selector)
@@ -488,7 +490,7 @@ proptest! {
                 prop_assert!(omit || answered.contains(key), "{} must be answered", key);
             }
         }
-        if found.flags.iter().any(|flag| flag.failed()) {
+        if found.iter().any(|flag| flag.failed()) {
             prop_assert!(found.errors_while_computing);
         }
         let _faults = faults(&project.flags, &project.cohorts, &GroupTypes::default());
@@ -525,7 +527,7 @@ proptest! {
         };
         let enabled = |percentage| {
             let (_, found) = run(&with_rollout(&project, percentage), &request);
-            found.flags.first().is_some_and(|flag| flag.enabled())
+            found.iter().next().is_some_and(|flag| flag.enabled())
         };
         prop_assert!(!enabled(low) || enabled(low + more));
     }

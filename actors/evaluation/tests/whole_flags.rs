@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 #[derive(Deserialize)]
 struct Examples {
@@ -112,7 +113,7 @@ fn stored(needs: Needs, persons: &[Person], distinct_id: &str) -> Stored {
     }
 }
 
-fn answer(evaluation: &Evaluation, expected: Option<&Answer>) -> Answer {
+fn answer(evaluation: Evaluation<'_>, expected: Option<&Answer>) -> Answer {
     let value = evaluation
         .variant()
         .map_or(Value::Bool(evaluation.enabled()), Value::from);
@@ -138,6 +139,7 @@ fn worked_examples() {
     };
     let (definitions, dropped) = Definitions::compile(examples.flags, Ok(types));
     assert_eq!(dropped, []);
+    let definitions = Arc::new(definitions);
     let cohorts = CohortSet::compile(examples.cohorts);
     let moment = Moment {
         now: examples.now,
@@ -162,7 +164,6 @@ fn worked_examples() {
             &moment,
         );
         let answers: BTreeMap<String, Answer> = found
-            .flags
             .iter()
             .map(|flag| {
                 let key = flag.flag.key.to_string();

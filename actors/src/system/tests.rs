@@ -1,8 +1,11 @@
 mod memberships;
 
-use super::{Config, EvaluateRequest, Readiness, System};
+use super::{Config, Database, EvaluateRequest, Readiness, Source, System};
+use crate::ProjectError;
 use crate::budget::Budget;
 use crate::metrics::Metrics;
+use crate::snapshot::Snapshots;
+use crate::stages::{Stage, Stages};
 use crate::tests::{store, until};
 use burgee_evaluation::outcome::FlagValue;
 use burgee_evaluation::{ProjectId, Selector, Subject};
@@ -10,6 +13,9 @@ use burgee_schema::models::{FlagRow, FullPerson, PersonRow, ProjectRow};
 use burgee_schema::{Store, WriteTransaction};
 use chrono::Utc;
 use prometheus_client::registry::Registry;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -89,10 +95,12 @@ async fn ask(system: &System, token: &str, subject: Subject) -> Option<Vec<(Stri
         now: Utc::now(),
         deadline: deadline(),
     };
-    let answer = system.evaluate(&project, request).await.unwrap();
+    let answer = system
+        .evaluate(&project, request, &mut Stages::default())
+        .await
+        .unwrap();
     Some(
         answer
-            .flags
             .iter()
             .map(|e| (e.flag.key.to_string(), e.outcome.value))
             .collect(),
@@ -294,4 +302,165 @@ async fn continuity_keeps_the_anonymous_answer() {
         "and so do all later ones"
     );
     system.stop();
+}
+
+/// A system that may not ask the database yet, and what allows it to.
+async fn start_without_database(
+    store: &Store,
+    directory: &Path,
+) -> (System, tokio::sync::oneshot::Sender<()>) {
+    let (allow, prepared) = tokio::sync::oneshot::channel();
+    let source = Source {
+        snapshots: Some(Snapshots::open(directory, "test").unwrap()),
+        database: Database::Awaited(prepared),
+    };
+    let metrics = Metrics::register(&mut Registry::default(), store.clone());
+    let config = config();
+    let system = System::start_from(source, &config, store.clone(), metrics);
+    (system.await.unwrap(), allow)
+}
+
+#[actix::test]
+async fn a_snapshot_serves_until_the_database_does() {
+    let (store, _directory) = seeded().await;
+    write(&store, async |t| {
+        t.put_project(&project(2, "other")).await.unwrap();
+    })
+    .await;
+    let disk = tempfile::tempdir().unwrap();
+    let source = Source {
+        snapshots: Some(Snapshots::open(disk.path(), "test").unwrap()),
+        database: Database::Prepared,
+    };
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry, store.clone());
+    let config = config();
+    let system = System::start_from(source, &config, store.clone(), metrics);
+    let system = system.await.unwrap();
+    let is_complete = async || {
+        let names = ["project-1.jsonl", "project-2.jsonl", "synchronised.json"];
+        names.iter().all(|name| disk.path().join(name).exists())
+    };
+    until(is_complete).await;
+    system.stop();
+
+    // What changes while no server runs is not in the snapshot.
+    let moved = ProjectRow {
+        token: "moved".into(),
+        ..project(2, "other")
+    };
+    write(&store, async |t| {
+        t.put_flag(&flag(1, "a", NOBODY)).await.unwrap();
+        t.put_project(&moved).await.unwrap();
+    })
+    .await;
+    let (system, allow) = start_without_database(&store, disk.path()).await;
+    let is_stale = async || matches!(system.readiness(), Readiness::Stale { .. });
+    until(is_stale).await;
+    let old = Some(vec![("a".into(), FlagValue::On)]);
+    assert_eq!(ask(&system, "token", ada()).await, old);
+    assert_eq!(ask(&system, "other", ada()).await, Some(vec![]));
+
+    allow.send(()).unwrap();
+    until(async || system.readiness() == Readiness::Ready).await;
+    let new = Some(vec![("a".into(), FlagValue::Off)]);
+    assert_eq!(ask(&system, "token", ada()).await, new);
+    assert_eq!(ask(&system, "moved", ada()).await, Some(vec![]));
+    assert_eq!(ask(&system, "other", ada()).await, None);
+    // The file follows.
+    let file = disk.path().join("project-2.jsonl");
+    until(async || std::fs::read_to_string(&file).unwrap().contains("moved")).await;
+    system.stop();
+}
+
+#[actix::test]
+async fn without_a_snapshot_nothing_is_served_before_the_database() {
+    let (store, _directory) = seeded().await;
+    let disk = tempfile::tempdir().unwrap();
+    let (system, allow) = start_without_database(&store, disk.path()).await;
+    assert!(matches!(system.readiness(), Readiness::NotReady(_)));
+    allow.send(()).unwrap();
+    until(async || system.readiness() == Readiness::Ready).await;
+    system.stop();
+}
+
+#[actix::test]
+async fn an_unknown_token_asks_the_database_once() {
+    let (store, _directory) = seeded().await;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry, store.clone());
+    let system = System::start(&config(), store.clone(), metrics)
+        .await
+        .unwrap();
+    until(async || system.readiness() == Readiness::Ready).await;
+    for _ in 0..3 {
+        assert_eq!(ask(&system, "nobody's", ada()).await, None);
+    }
+    // A change of something else is no reason to forget.
+    write(&store, async |t| {
+        t.put_flag(&flag(1, "a", NOBODY)).await.unwrap()
+    })
+    .await;
+    system.refresh(vec![ProjectId(1)]).await;
+    assert_eq!(ask(&system, "nobody's", ada()).await, None);
+    assert!(ask(&system, "token", ada()).await.is_some());
+    let text = scraped(&registry);
+    for line in [
+        "burgee_unknown_tokens_total 4",
+        "burgee_unknown_token_hits_total 3",
+        "burgee_unknown_tokens_remembered 1",
+        "burgee_definition_hits_total 1",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+    }
+    system.stop();
+}
+
+#[actix::test]
+async fn waits_and_deadlines_are_measured() {
+    let (store, _directory) = seeded().await;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry, store.clone());
+    let system = System::start(&config(), store.clone(), metrics)
+        .await
+        .unwrap();
+    until(async || system.readiness() == Readiness::Ready).await;
+    let hold = Arc::new(AtomicBool::new(true));
+    for arbiter in system.arbiters.iter() {
+        let hold = Arc::clone(&hold);
+        arbiter.spawn_fn(move || {
+            while hold.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+        });
+    }
+    // Nobody can answer, so the deadline comes first.
+    let late = system.project("nobody's", Instant::now()).await;
+    hold.store(false, Ordering::Release);
+    assert!(matches!(late, Err(ProjectError::TimedOut)));
+    system.missed_deadline(Stage::Decode);
+    let text = scraped(&registry);
+    for start in [
+        r#"burgee_deadlines_missed_total{stage="definitions"} 1"#,
+        r#"burgee_deadlines_missed_total{stage="decode"} 1"#,
+        "burgee_definitions_age_seconds ",
+        "burgee_pool_acquire_seconds_count ",
+        "burgee_pool_hold_seconds_count ",
+        r#"burgee_database_query_seconds_count{kind="definitions"} "#,
+        r#"burgee_database_query_seconds_count{kind="changes"} "#,
+        "burgee_pool_opened_total ",
+        "burgee_pool_connect_failures_total 0",
+    ] {
+        assert!(
+            text.lines().any(|it| it.starts_with(start)),
+            "{start}\n{text}"
+        );
+    }
+    system.stop();
+}
+
+fn scraped(registry: &Registry) -> String {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    text
 }

@@ -3,8 +3,10 @@
 use crate::fixture::*;
 use burgee_integration_tests::postgres::TestDatabase;
 use burgee_schema::models::*;
-use burgee_schema::{ChangeFeed, Store};
+use burgee_schema::{ChangeFeed, QueryKind, Store, StoreObserver};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 on_both!(
@@ -15,6 +17,7 @@ on_both!(
     a_feed_hears_others_by_polling,
     a_feed_catches_up_over_many_pages,
     a_feed_ends_without_harm,
+    a_change_that_is_not_dealt_with_is_missing,
 );
 
 /// Never, as far as a test is concerned.
@@ -315,4 +318,66 @@ async fn postgres_announces_changes() {
         }
     })
     .await;
+}
+
+/// Counts how often changes were asked for, and that each connection that was taken was waited for and given back.
+#[derive(Debug, Default)]
+struct Counter {
+    acquired: AtomicUsize,
+    released: AtomicUsize,
+    changes: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Observer(Arc<Counter>);
+
+impl StoreObserver for Observer {
+    fn acquired(&self, _: Duration) {
+        self.0.acquired.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn released(&self, _: Duration) {
+        self.0.released.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn asked(&self, kind: QueryKind, _: Duration) {
+        let changes = usize::from(kind == QueryKind::Changes);
+        self.0.changes.fetch_add(changes, Ordering::SeqCst);
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn a_change_that_is_not_dealt_with_is_missing(database: TestDatabase) {
+    let store = store_with_project(&database).await;
+    let counter = Arc::new(Counter::default());
+    store.observe(Box::new(Observer(Arc::clone(&counter))));
+    let latest = store.latest_sequence().await.unwrap();
+    let mut feed = store.follow_changes(latest, Duration::from_millis(5));
+    let synchronised = feed.synchronised();
+    soon(until(|| synchronised.at().is_some())).await;
+
+    write(&store, async |write| {
+        write.put_flag(&flag(1, "f")).await.unwrap();
+    })
+    .await;
+    assert_eq!(soon(feed.next()).await.unwrap().len(), 1);
+    let before = synchronised.at();
+    let asked = counter.changes.load(Ordering::SeqCst);
+    // However often nothing more is found: the change was returned, and nobody said that it was dealt with.
+    soon(until(|| {
+        counter.changes.load(Ordering::SeqCst) >= asked + 3
+    }))
+    .await;
+    assert_eq!(synchronised.at(), before);
+    let waiting = tokio::spawn(async move { feed.next().await.map(|changes| changes.len()) });
+    soon(until(|| synchronised.at() > before)).await;
+    waiting.abort();
+
+    let released = || counter.released.load(Ordering::SeqCst);
+    assert!(counter.acquired.load(Ordering::SeqCst) >= released() && released() > 0);
 }

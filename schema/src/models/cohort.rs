@@ -5,11 +5,23 @@ use crate::connection::{Connection, on_both};
 use crate::tables::{cohort_members, cohorts};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// A cohort.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Queryable,
+    Selectable,
+    Insertable,
+    AsChangeset,
+    Serialize,
+    Deserialize,
+)]
 #[diesel(table_name = cohorts, treat_none_as_null = true)]
 pub struct CohortRow {
     /// Its id, unique over all projects.

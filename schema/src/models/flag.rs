@@ -5,11 +5,14 @@ use crate::connection::{Connection, on_both};
 use crate::tables::flags;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// A flag.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize,
+)]
 #[diesel(table_name = flags)]
 pub struct FlagRow {
     /// Its id, unique over all projects.

@@ -6,6 +6,7 @@ use crate::connection::{Connection, on_both};
 use crate::tables::{group_types, groups};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -24,7 +25,9 @@ pub struct GroupRow {
 }
 
 /// A group type: name ↔ index.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize,
+)]
 #[diesel(table_name = group_types)]
 pub struct GroupTypeRow {
     /// Its project.

@@ -5,11 +5,23 @@ use crate::connection::{Connection, on_both};
 use crate::tables::projects;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// A project.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Queryable,
+    Selectable,
+    Insertable,
+    AsChangeset,
+    Serialize,
+    Deserialize,
+)]
 #[diesel(table_name = projects, treat_none_as_null = true)]
 pub struct ProjectRow {
     /// Its id.

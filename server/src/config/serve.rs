@@ -2,6 +2,9 @@
 
 use super::DatabaseUrl;
 use super::faults::{ConfigError, Faults};
+use super::limits::LimitOptions;
+use crate::client_address::Network;
+use crate::rate_limit::RateLimitConfig;
 use burgee_actors::Budget;
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
@@ -52,6 +55,12 @@ pub struct ServeOptions {
         value_name = "PATH"
     )]
     base_path: String,
+    /// Serve /metrics on this address and port, and not on the main one
+    #[arg(long, env = "BURGEE_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<String>,
+    /// Keep the last known definitions in this directory, and start from them while the database is away
+    #[arg(long, env = "BURGEE_SNAPSHOT_DIR", value_name = "DIR")]
+    snapshot_dir: Option<PathBuf>,
 
     /// The largest number of database connections
     #[arg(
@@ -301,6 +310,9 @@ pub struct ServeOptions {
     cohort_cache_bytes: String,
 
     #[command(flatten)]
+    limits: LimitOptions,
+
+    #[command(flatten)]
     log: LogOptions,
 }
 
@@ -325,6 +337,15 @@ struct LogOptions {
         help_heading = "Logging"
     )]
     log_level: String,
+    /// Log requests for flags that took this long, with the time of each stage, in milliseconds; 0 for none
+    #[arg(
+        long,
+        env = "BURGEE_SLOW_REQUEST_MS",
+        default_value = "250",
+        value_name = "MS",
+        help_heading = "Logging"
+    )]
+    slow_request_ms: String,
 }
 
 /// The settings of a server, typed.
@@ -346,6 +367,10 @@ pub struct ServeConfig {
     pub migrate: bool,
     /// In front of every route: empty, or a path that begins with a slash and does not end in one.
     pub base_path: String,
+    /// Where metrics are served, when not on the main address.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Where the last known definitions are kept.
+    pub snapshot_dir: Option<PathBuf>,
     /// The pool.
     pub pool: PoolConfig,
     /// How often to ask for changes.
@@ -378,6 +403,12 @@ pub struct ServeConfig {
     pub loader_mailbox_capacity: usize,
     /// Memory for the members of static cohorts, in bytes.
     pub cohort_cache_bytes: usize,
+    /// How often an address or a token may ask.
+    pub rate_limits: RateLimitConfig,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// From when on a request is slow.
+    pub slow_request: Option<Duration>,
     /// How to log.
     pub log: LogConfig,
 }
@@ -426,6 +457,11 @@ impl ServeOptions {
             demo: f.switch("demo", &self.demo),
             migrate: !f.switch("no-migrate", &self.no_migrate),
             base_path: base_path(&self.base_path, f),
+            metrics_listen: self
+                .metrics_listen
+                .as_ref()
+                .map(|raw| f.address("metrics-listen", raw)),
+            snapshot_dir: self.snapshot_dir.clone(),
             pool: self.pool(budget.database, f),
             poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),
             request_timeout: f.millis("request-timeout-ms", &self.request_timeout_ms),
@@ -468,6 +504,9 @@ impl ServeOptions {
                 &self.cohort_cache_bytes,
                 0..=1 << 40,
             ),
+            rate_limits: self.limits.rates(f),
+            trusted_proxies: self.limits.trusted_proxies(f),
+            slow_request: self.log.slow_request(f),
             log: self.log.resolve(f),
         };
         if config.watch && config.project.is_none() {
@@ -518,6 +557,13 @@ impl ServeOptions {
 }
 
 impl LogOptions {
+    fn slow_request(&self, f: &mut Faults) -> Option<Duration> {
+        match f.number("slow-request-ms", &self.slow_request_ms, 0..=86_400_000) {
+            0 => None,
+            millis => Some(Duration::from_millis(millis)),
+        }
+    }
+
     fn resolve(&self, f: &mut Faults) -> LogConfig {
         let words = [
             ("auto", LogFormat::Auto),

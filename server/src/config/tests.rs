@@ -1,6 +1,7 @@
 //! Settings: defaults, faults, the table.
 
 use super::*;
+use crate::rate_limit::{Rate, RateLimitConfig};
 use clap::{CommandFactory, Parser};
 use std::time::Duration;
 
@@ -36,6 +37,50 @@ fn defaults() {
     assert_eq!(config.shutdown_timeout, Duration::from_secs(10));
     assert_eq!(config.overload_status, 503);
     assert_eq!(config.log, LogConfig::default());
+    assert_eq!(config.rate_limits, RateLimitConfig::default());
+    assert!(config.trusted_proxies.is_empty() && config.metrics_listen.is_none());
+    assert_eq!(config.slow_request, Some(Duration::from_millis(250)));
+}
+
+#[test]
+fn rates_have_a_burst_and_proxies_a_range() {
+    let config = serve(&[
+        "--rate-limit-token-per-s",
+        "50",
+        "--rate-limit-address-per-s",
+        "10",
+        "--rate-limit-address-burst",
+        "7",
+        "--rate-limit-warn-only",
+        "--trusted-proxies",
+        "10.0.0.0/8, ::1,",
+        "--slow-request-ms",
+        "0",
+        "--metrics-listen",
+        "127.0.0.1:9100",
+    ]);
+    let config = config.unwrap();
+    let rate = |rate: Option<Rate>| rate.map(|it| (it.per_second.get(), it.burst.get()));
+    assert_eq!(rate(config.rate_limits.token), Some((50, 100)));
+    assert_eq!(rate(config.rate_limits.address), Some((10, 7)));
+    assert!(config.rate_limits.warn_only);
+    let trusted: Vec<_> = config
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(trusted, ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(config.slow_request, None);
+    assert_eq!(config.metrics_listen, "127.0.0.1:9100".parse().ok());
+    let burst_alone = serve(&["--rate-limit-token-burst", "5"]).unwrap();
+    assert_eq!(burst_alone.rate_limits.token, None);
+    let error = serve(&[
+        "--trusted-proxies",
+        "10.0.0.0/33,x",
+        "--metrics-listen",
+        "x",
+    ]);
+    assert_eq!(error.unwrap_err().0.len(), 3);
 }
 
 #[test]

@@ -1,9 +1,14 @@
+mod reference;
+
 use super::*;
 use crate::remote_config::RemoteConfigSettings;
 use burgee_evaluation::definition::{Definitions, FlagDefinition, GroupTypes};
-use burgee_evaluation::{CohortSet, MatchingVersion, Moment, Selector, Stored, Subject, evaluate};
+use burgee_evaluation::outcome::{FailureCode, FlagValue, NoMatchDetail, Reason};
+use burgee_evaluation::{
+    CohortSet, MatchingVersion, Moment, Outcome, Selector, Stored, Subject, evaluate,
+};
 use serde_json::{Value, json};
-use std::borrow::Cow;
+use std::sync::Arc;
 
 const ID: &str = "3f0e8a52-5e0b-4f0e-9d39-0f3a2f6f0b11";
 
@@ -16,79 +21,46 @@ fn envelope() -> Envelope<'static> {
     }
 }
 
-/// A record and its description.
-struct Told(Record<'static>, &'static str);
+/// Definitions of four flags, in the order of their keys.
+fn definitions() -> Arc<Definitions> {
+    compile(&json!([
+        {"id": 12, "key": "checkout-v2", "version": 4, "filters": {
+            "multivariate": {"variants": [{"key": "wide", "rollout_percentage": 100}]},
+            "payloads": {"wide": "{\"columns\": 2}"}}},
+        {"id": 13, "key": "dark-mode", "version": 1, "has_experiment": true, "filters": {}},
+        {"id": 14, "key": "failed", "has_experiment": true, "filters": {}},
+        {"id": 15, "key": "plain", "version": 1, "has_experiment": true, "filters": {"payloads": {"true": "3"}}},
+    ]))
+}
 
-impl AsRecord for Told {
-    fn record(&self) -> Record<'_> {
-        self.0
+fn compile(stored: &Value) -> Arc<Definitions> {
+    let flags: Vec<FlagDefinition> = serde_json::from_str(&stored.to_string()).unwrap();
+    let (definitions, dropped) = Definitions::compile(flags, Ok(GroupTypes::default()));
+    assert_eq!(dropped, []);
+    Arc::new(definitions)
+}
+
+fn outcome(value: FlagValue, reason: Reason, condition_index: Option<usize>) -> Outcome {
+    Outcome {
+        value,
+        reason,
+        condition_index,
     }
-
-    fn description(&self) -> Cow<'static, str> {
-        self.1.into()
-    }
 }
 
-fn wide() -> Told {
-    let record = Record {
-        key: "checkout-v2",
-        id: 12,
-        version: 4,
-        has_experiment: false,
-        enabled: true,
-        failed: false,
-        variant: Some("wide"),
-        payload: Some(r#"{"columns": 2}"#),
-        code: "condition_match",
-        condition_index: Some(1),
-    };
-    Told(record, "Matched condition set 2")
-}
-
-fn dark() -> Told {
-    let record = Record {
-        key: "dark-mode",
-        id: 13,
-        version: 1,
-        has_experiment: true,
-        enabled: false,
-        failed: false,
-        variant: None,
-        payload: None,
-        code: "no_condition_match",
-        condition_index: Some(0),
-    };
-    Told(record, "No matching condition set")
-}
-
-fn failed() -> Told {
-    let record = Record {
-        key: "failed",
-        id: 14,
-        version: 0,
-        failed: true,
-        code: "timeout",
-        condition_index: None,
-        ..dark().0
-    };
-    Told(record, "out of time")
-}
-
-fn plain_on() -> Told {
-    let record = Record {
-        key: "plain",
-        id: 15,
-        enabled: true,
-        payload: Some("3"),
-        code: "condition_match",
-        ..dark().0
-    };
-    Told(record, "Matched condition set 1")
+fn four_answers() -> Evaluations {
+    let no_match = Reason::NoConditionMatch(NoMatchDetail::Plain);
+    let answers = [
+        outcome(FlagValue::Variant(0), Reason::ConditionMatch, Some(1)),
+        outcome(FlagValue::Off, no_match, Some(0)),
+        outcome(FlagValue::Off, Reason::Failed(FailureCode::Timeout), None),
+        outcome(FlagValue::On, Reason::ConditionMatch, Some(0)),
+    ];
+    Evaluations::new(&definitions(), (0..).zip(answers).collect(), true)
 }
 
 fn written(shape: Shape, envelope: &Envelope<'_>) -> String {
-    let records = [wide(), dark(), failed(), plain_on()];
-    String::from_utf8(render(shape, envelope, &records).unwrap()).unwrap()
+    String::from_utf8(render(shape, envelope, &four_answers()).unwrap()).unwrap()
 }
 
 /// The text of a JSON written over several lines for people: without line breaks and indentation.
@@ -118,7 +90,7 @@ fn v2_has_a_record_a_flag() {
         "reason":{"code":"no_condition_match","condition_index":0,"description":"No matching condition set"},
         "metadata":{"id":13,"version":1,"description":null,"payload":null,"has_experiment":true}},
         "failed":{"key":"failed","enabled":false,"variant":null,"failed":true,
-        "reason":{"code":"timeout","condition_index":null,"description":"out of time"},
+        "reason":{"code":"timeout","condition_index":null,"description":"Timeout: request"},
         "metadata":{"id":14,"version":0,"description":null,"payload":null,"has_experiment":true}},
         "plain":{"key":"plain","enabled":true,"variant":null,
         "reason":{"code":"condition_match","condition_index":0,"description":"Matched condition set 1"},
@@ -218,9 +190,7 @@ fn evaluated_flags_become_records() {
                  {"key": "a", "rollout_percentage": 50}, {"key": "b", "rollout_percentage": 50}]},
              "payloads": {"b": "{\"n\":  1}"}}},
     ]);
-    let flags: Vec<FlagDefinition> = serde_json::from_str(&stored.to_string()).unwrap();
-    let (definitions, dropped) = Definitions::compile(flags, Ok(GroupTypes::default()));
-    assert_eq!(dropped, []);
+    let definitions = compile(&stored);
     let moment = Moment {
         now: chrono::DateTime::UNIX_EPOCH,
         zone: chrono_tz::UTC,
@@ -239,7 +209,7 @@ fn evaluated_flags_become_records() {
         &Stored::NOT_NEEDED,
         &moment,
     );
-    let written = render(Shape::V4, &envelope(), &evaluations.flags).unwrap();
+    let written = render(Shape::V4, &envelope(), &evaluations).unwrap();
     let written: Value = serde_json::from_slice(&written).unwrap();
     let keys: Vec<_> = written["flags"].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["multi", "off"]);

@@ -5,22 +5,26 @@ mod tests;
 
 use super::Route;
 use crate::body::{self, BodyFormat};
+use crate::client_address::client_address;
 use crate::error::ApiError;
 use crate::flags_request::{Endpoint, FlagsQuery, FlagsRequest};
 use crate::flags_response::{Envelope, Shape, render, render_minimal};
 use crate::middleware::RequestId;
+use crate::rate_limit::{Limit, Verdict, peek_token};
 use crate::remote_config::RemoteConfig;
-use crate::state::AppState;
+use crate::slow::RequestStages;
+use crate::state::{AppState, Edge};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, ORIGIN, REFERER, USER_AGENT,
 };
-use actix_web::{HttpRequest, HttpResponse, Resource, web};
-use burgee_actors::{EvaluateRequest, ProjectSnapshot};
+use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, web};
+use burgee_actors::{EvaluateRequest, ProjectSnapshot, Stage, StageTimer, Stages};
 use burgee_evaluation::selection::{RequestRuntime, RuntimeHints};
 use burgee_evaluation::{Evaluations, Selector};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +33,9 @@ const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-request-timeout-ms
 
 /// By which a proxy says that it renamed `/decide`.
 const ORIGINAL_ENDPOINT: HeaderName = HeaderName::from_static("x-original-endpoint");
+
+/// Says that a request was let through although it was over a limit (section 3.12).
+const RATE_LIMIT_WARNING: HeaderName = HeaderName::from_static("x-posthog-rate-limit-warning");
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -66,37 +73,130 @@ async fn minimal(endpoint: Endpoint, request: HttpRequest) -> Result<HttpRespons
         .map_err(|error| unwritable(&error))
 }
 
-/// Evaluates. The checks are made in the order of section 3.11.
+/// Evaluates, and tells of a request that was slow or over a limit.
 async fn evaluate(
     endpoint: Endpoint,
     request: HttpRequest,
     payload: web::Payload,
     state: web::Data<AppState>,
+) -> HttpResponse {
+    let started = Instant::now();
+    let mut stages = RequestStages::default();
+    let mut passage = Passage::default();
+    let answered = respond(
+        endpoint,
+        &request,
+        payload,
+        &state,
+        &mut stages,
+        &mut passage,
+    );
+    let mut response = answered.await.unwrap_or_else(|e| e.error_response());
+    if passage.is_over {
+        let warning = HeaderValue::from_static("true");
+        response.headers_mut().insert(RATE_LIMIT_WARNING, warning);
+    }
+    let (took, edge) = (started.elapsed(), &state.edge);
+    if edge.slow.is_slow(took) {
+        edge.metrics.was_slow();
+        let id = RequestId::given(&request);
+        let route = match endpoint {
+            Endpoint::Flags => Route::Flags,
+            Endpoint::Decide => Route::Decide,
+        };
+        edge.slow
+            .log(route.label(), response.status(), id, took, &stages);
+    }
+    response
+}
+
+/// Answers. The checks are made in the order of section 3.11.
+async fn respond(
+    endpoint: Endpoint,
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &AppState,
+    stages: &mut RequestStages,
+    passage: &mut Passage,
 ) -> Result<HttpResponse, ApiError> {
     let endpoint = named_endpoint(endpoint, request.headers());
     let query = FlagsQuery::parse(request.query_string());
-    let raw = read(&state, &request, payload).await?;
-    let clock = Clock::start(&state, request.headers());
-    let mut asked = decode(&state, &request, &query, raw, clock).await?;
+    let address = passage.of_address(state, request)?;
+    let raw = {
+        let _timer = StageTimer::start(&mut stages.read);
+        read(state, request, payload).await?
+    };
+    passage.of_token(state, &raw, address)?;
+    let clock = Clock::start(state, request.headers());
+    let mut asked = {
+        let _timer = StageTimer::start(&mut stages.decode);
+        decode(state, request, &query, raw, clock).await?
+    };
     let token = asked.token.take().ok_or(ApiError::NoToken)?;
-    let project = state.system.project(&token, clock.deadline).await?;
+    let project = {
+        let _timer = StageTimer::start(&mut stages.definitions);
+        state.system.project(&token, clock.deadline).await?
+    };
     let project = project.ok_or(ApiError::UnknownToken)?;
+    stages.project = Some(project.id);
     let evaluations = if asked.disable_flags {
         Evaluations::default()
     } else {
-        let question = question(&request, &query, asked, clock)?;
-        ask(&state, &project, question, clock).await?
+        let question = question(request, &query, asked, clock)?;
+        ask(state, &project, question, clock, &mut stages.actors).await?
     };
     let settings = state.edge.config.remote_config;
     let envelope = Envelope {
         errors_while_computing: evaluations.errors_while_computing,
-        request_id: RequestId::given(&request).0,
+        request_id: RequestId::given(request).0,
         evaluated_at: clock.now.timestamp_millis(),
         config: query
             .wants_config(endpoint)
             .then(|| RemoteConfig::new(&token, settings)),
     };
+    let _timer = StageTimer::start(&mut stages.render);
     write(query.shape(endpoint), &envelope, &evaluations)
+}
+
+/// A request's way past the rate limits: first that of its address, then that of its token.
+#[derive(Default)]
+struct Passage {
+    /// Whether it was over a limit and let through.
+    is_over: bool,
+}
+
+impl Passage {
+    fn of_address(&mut self, state: &AppState, request: &HttpRequest) -> Result<IpAddr, ApiError> {
+        let edge = &state.edge;
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let address = client_address(peer, request.headers(), &edge.config.trusted_proxies);
+        self.note(edge, Limit::Address, edge.rate_limits.address(address))?;
+        Ok(address)
+    }
+
+    fn of_token(&mut self, state: &AppState, raw: &[u8], address: IpAddr) -> Result<(), ApiError> {
+        let edge = &state.edge;
+        if !edge.rate_limits.limits_tokens() {
+            return Ok(());
+        }
+        let verdict = edge.rate_limits.token(peek_token(raw), address);
+        self.note(edge, Limit::Token, verdict)
+    }
+
+    fn note(&mut self, edge: &Edge, limit: Limit, verdict: Verdict) -> Result<(), ApiError> {
+        match verdict {
+            Verdict::Within => Ok(()),
+            Verdict::Over => {
+                edge.metrics.rate_limited(limit, false);
+                self.is_over = true;
+                Ok(())
+            }
+            Verdict::Refused { retry_after } => {
+                edge.metrics.rate_limited(limit, true);
+                Err(ApiError::RateLimited { retry_after })
+            }
+        }
+    }
 }
 
 /// When a request's body was complete, and until when an answer is worth something.
@@ -179,6 +279,9 @@ async fn decode(
         if let body::DecodeError::Body(fault) = &error {
             edge.metrics.body_failed(fault);
         }
+        if matches!(error, body::DecodeError::Busy) {
+            state.system.missed_deadline(Stage::Decode);
+        }
         ApiError::decoding(error, clock.started.elapsed(), edge.config.overload_status)
     })
 }
@@ -221,8 +324,9 @@ async fn ask(
     project: &Arc<ProjectSnapshot>,
     question: EvaluateRequest,
     clock: Clock,
+    stages: &mut Stages,
 ) -> Result<Evaluations, ApiError> {
-    let asked = state.system.evaluate(project, question).await;
+    let asked = state.system.evaluate(project, question, stages).await;
     asked.map_err(|error| {
         let status = state.edge.config.overload_status;
         ApiError::evaluation(&error, clock.started.elapsed(), status)
@@ -234,7 +338,7 @@ fn write(
     envelope: &Envelope<'_>,
     evaluations: &Evaluations,
 ) -> Result<HttpResponse, ApiError> {
-    render(shape, envelope, &evaluations.flags)
+    render(shape, envelope, evaluations)
         .map(answer)
         .map_err(|error| unwritable(&error))
 }

@@ -14,6 +14,13 @@ pub(super) async fn liveness() -> HttpResponse {
 pub(super) async fn readiness(state: web::Data<AppState>) -> HttpResponse {
     match state.system.readiness() {
         Readiness::Ready => plain(HttpResponse::Ok(), "ready"),
+        Readiness::Stale { age } => {
+            let age = age.as_secs();
+            let text = format!(
+                "ready, but the definitions are stale: they were last known to be current {age} s ago"
+            );
+            plain(HttpResponse::Ok(), text)
+        }
         Readiness::NotReady(why) => plain(HttpResponse::ServiceUnavailable(), why),
     }
 }

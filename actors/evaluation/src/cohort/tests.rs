@@ -547,7 +547,8 @@ fn the_longer_description_is_for_cohorts_that_decided() {
     for (case, conditions, expected) in cases {
         let mut world = world(cohorts());
         world.flags = World::of(json!({ "groups": conditions })).flags;
-        let found = &world.evaluations().flags[0];
+        let found = world.evaluations();
+        let found = found.get("f").unwrap();
         assert_eq!(found.outcome.reason.code(), "no_condition_match", "{case}");
         let description = found.description();
         let matches = if expected == plain {

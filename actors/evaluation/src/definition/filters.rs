@@ -78,8 +78,9 @@ impl Variants {
         first_positive.is_some_and(|&share| share < 100.0)
     }
 
-    fn position(&self, key: &str) -> Option<usize> {
-        self.keys.iter().position(|declared| **declared == *key)
+    fn position(&self, key: &str) -> Option<u32> {
+        let position = self.keys.iter().position(|declared| **declared == *key);
+        u32::try_from(position?).ok()
     }
 }
 

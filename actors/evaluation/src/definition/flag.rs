@@ -139,8 +139,14 @@ impl Flag {
         self.conditions.iter().any(partial) || self.variants.more_than_one_reachable()
     }
 
+    /// Returns how many variants it declares.
+    pub fn variants(&self) -> usize {
+        self.variants.keys.len()
+    }
+
     /// Returns the key of a variant.
-    pub(crate) fn variant_key(&self, variant: usize) -> Option<&str> {
+    pub(crate) fn variant_key(&self, variant: u32) -> Option<&str> {
+        let variant = usize::try_from(variant).ok()?;
         self.variants.keys.get(variant).map(|key| &**key)
     }
 
@@ -155,7 +161,8 @@ impl Flag {
     }
 
     /// Returns the payload of a variant.
-    pub(crate) fn payload_of_variant(&self, variant: usize) -> Option<&str> {
+    pub(crate) fn payload_of_variant(&self, variant: u32) -> Option<&str> {
+        let variant = usize::try_from(variant).ok()?;
         self.payloads.variants.get(variant)?.as_deref()
     }
 

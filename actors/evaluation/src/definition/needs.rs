@@ -1,6 +1,7 @@
 //! Which stored properties a flag may ask for (section 5.5), known before any request.
 
 use super::filters::{Aggregation, Filter, Filters, Source};
+use std::collections::BTreeSet;
 
 /// What a flag needs of the store. If `always` is not set, it depends on what the request brings along.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,21 @@ pub(crate) struct StateNeeds {
 }
 
 impl StateNeeds {
+    /// Puts the needs of several flags together.
+    pub(crate) fn union<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut union = Self::default();
+        let mut person_keys = BTreeSet::new();
+        let mut group_keys = BTreeSet::new();
+        for needs in all {
+            union.always |= needs.always;
+            person_keys.extend(&needs.person_keys);
+            group_keys.extend(&needs.group_keys);
+        }
+        union.person_keys = person_keys.into_iter().cloned().collect();
+        union.group_keys = group_keys.into_iter().cloned().collect();
+        union
+    }
+
     pub(super) fn of(filters: &Filters, enrollment: Option<&str>) -> Self {
         let mut always = filters.aggregation != Aggregation::Persons;
         let mut person_keys: Vec<Box<str>> = enrollment.into_iter().map(Into::into).collect();

@@ -9,6 +9,7 @@ use crate::{
     outcome::{FailureCode, FlagValue},
     property::{Completeness, Test},
 };
+use serde_json::Value;
 
 /// What the filters of a condition say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,16 @@ pub(super) fn filters_match(
     let mut assumed: Vec<(usize, &Expected)> = Vec::new();
     for filter in &condition.filters {
         let matches = match filter {
+            Filter::Property {
+                source: Source::Person,
+                key,
+                slot,
+                test,
+                ..
+            } => {
+                let value = request.person.get_numbered(*slot, key);
+                matches(test, value, request.person.completeness, request)
+            }
             Filter::Property {
                 source, key, test, ..
             } => property_matches(*source, key, test, request),
@@ -78,7 +89,16 @@ fn property_matches(source: Source, key: &str, test: &Test, request: &Request<'_
         Source::PersonMetadata => (request.person.metadata(key), person),
         Source::Group(index) => request.groups.get(index, key),
     };
-    // an error is a non-match
+    matches(test, value, completeness, request)
+}
+
+/// An error is a non-match.
+fn matches(
+    test: &Test,
+    value: Option<&Value>,
+    completeness: Completeness,
+    request: &Request<'_>,
+) -> bool {
     test.matches(value, completeness, request.moment) == Ok(true)
 }
 

@@ -182,7 +182,7 @@ impl Attempt<'_> {
         let shares = &self.flag.variants.shares;
         let hashed = || {
             let hash = (!shares.is_empty()).then(|| self.flag.prefix.variant(identifier));
-            choose_variant(shares, hash?)
+            u32::try_from(choose_variant(shares, hash?)?).ok()
         };
         self.condition
             .pinned

@@ -2,7 +2,7 @@
 
 use crate::{
     Definitions, Selection, Subject,
-    definition::{Flag, GroupTypes},
+    definition::{GroupTypes, needs::StateNeeds},
     subject::{is_override, needs_store},
 };
 
@@ -19,13 +19,19 @@ impl Needs {
     /// Decides what a request needs.
     pub fn of(definitions: &Definitions, selection: &Selection, subject: &Subject) -> Self {
         let types = definitions.group_types().as_ref().ok();
+        if let Some(needs) = &selection.needs {
+            return Self {
+                state: needs_state(&needs.state, types, subject),
+                hash_keys: needs.hash_keys,
+            };
+        }
         let mut needs = Self::default();
         let flags = selection
             .order
             .iter()
             .filter_map(|&place| definitions.flags.get(place));
         for flag in flags {
-            needs.state = needs.state || needs_state(flag, types, subject);
+            needs.state = needs.state || needs_state(&flag.needs, types, subject);
             needs.hash_keys = needs.hash_keys || flag.hash_keys_matter;
             if needs.state && needs.hash_keys {
                 break;
@@ -35,9 +41,12 @@ impl Needs {
     }
 }
 
-/// Returns whether a flag needs the stored state for this request.
-pub(super) fn needs_state(flag: &Flag, types: Option<&GroupTypes>, subject: &Subject) -> bool {
-    let needs = &flag.needs;
+/// Returns whether a flag, or several, need the stored state for this request.
+pub(super) fn needs_state(
+    needs: &StateNeeds,
+    types: Option<&GroupTypes>,
+    subject: &Subject,
+) -> bool {
     needs.always
         || needs
             .person_keys

@@ -35,8 +35,15 @@ pub(super) enum Known {
     Failed,
 }
 
-/// The values found so far, by the place of their flag.
-pub(super) struct Values(Vec<Known>);
+/// The values found so far, by the place of their flag, each as a number: all of them have to be laid out for every request
+/// that may ask for one, and zeros in four bytes are laid out quickest.
+pub(super) struct Values(Vec<u32>);
+
+const OFF: u32 = 0;
+const ON: u32 = 1;
+const HOLDOUT: u32 = 2;
+const FAILED: u32 = 3;
+const FIRST_VARIANT: u32 = 4;
 
 impl<'a> Request<'a> {
     pub(super) fn new(
@@ -64,6 +71,7 @@ impl<'a> Request<'a> {
                 &subject.distinct_id,
                 state.and_then(|state| state.person.as_ref()),
                 completeness,
+                definitions.person_slots,
             ),
             groups: GroupsView::new(definitions.group_types().as_ref().ok(), subject, state),
             memberships: Memberships::new(cohorts),
@@ -84,7 +92,7 @@ impl<'a> Request<'a> {
         }
         let types: Option<&GroupTypes> = self.definitions.group_types().as_ref().ok();
         self.state_failure
-            .filter(|_| needs_state(flag, types, self.subject))
+            .filter(|_| needs_state(&flag.needs, types, self.subject))
     }
 
     /// Returns the device id, if the request has one.
@@ -135,22 +143,28 @@ impl Values {
         } else {
             0
         };
-        Self(vec![Known::Value(FlagValue::Off); askable])
+        Self(vec![OFF; askable])
     }
 
     pub(super) fn get(&self, place: usize) -> Known {
-        self.0
-            .get(place)
-            .copied()
-            .unwrap_or(Known::Value(FlagValue::Off))
+        match self.0.get(place) {
+            None | Some(&OFF) => Known::Value(FlagValue::Off),
+            Some(&ON) => Known::Value(FlagValue::On),
+            Some(&HOLDOUT) => Known::Value(FlagValue::Holdout),
+            Some(&FAILED) => Known::Failed,
+            Some(variant) => Known::Value(FlagValue::Variant(variant - FIRST_VARIANT)),
+        }
     }
 
     pub(super) fn set(&mut self, place: usize, flag: &Flag, outcome: Outcome) {
         if let Some(entry) = self.0.get_mut(place) {
-            *entry = match outcome.reason {
+            *entry = match (outcome.reason, outcome.value) {
                 // a flag of an unknown format counts as off (section 1.2), any other failure as unknown
-                Reason::Failed(_) if flag.supported => Known::Failed,
-                _ => Known::Value(outcome.value),
+                (Reason::Failed(_), _) if flag.supported => FAILED,
+                (_, FlagValue::Off) => OFF,
+                (_, FlagValue::On) => ON,
+                (_, FlagValue::Holdout) => HOLDOUT,
+                (_, FlagValue::Variant(variant)) => FIRST_VARIANT.saturating_add(variant),
             };
         }
     }

@@ -83,8 +83,9 @@ fn the_longer_descriptions_are_whole_sentences() {
 #[test]
 fn a_match_tells_its_condition_counting_from_one() {
     let world = World::of(json!({"groups": [{"rollout_percentage": -1}, {}]}));
-    let flags = world.evaluations().flags;
-    assert_eq!(flags[0].description(), "Matched condition set 2");
+    let found = world.evaluations();
+    let answer = found.get("f").unwrap();
+    assert_eq!(answer.description(), "Matched condition set 2");
 }
 
 #[test]

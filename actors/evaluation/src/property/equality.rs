@@ -51,6 +51,8 @@ impl Wanted {
 
     fn has_text(&self, text: &str) -> bool {
         match &self.texts {
+            // Most texts that are equal are so letter by letter, and lower case stays what it is.
+            Texts::One(wanted) if text == &**wanted => true,
             Texts::One(wanted) if text.is_ascii() => text.eq_ignore_ascii_case(wanted),
             Texts::One(wanted) => text.to_lowercase() == **wanted,
             Texts::AnyOf(wanted) => {

@@ -238,7 +238,7 @@ fn nothing_left_is_no_error() {
         let (definitions, _) = world.compile();
         assert_eq!(definitions.select(&world.selector).is_empty(), !errors);
     }
-    assert!(World::new(vec![]).evaluations().flags.is_empty());
+    assert!(World::new(vec![]).evaluations().is_empty());
 }
 
 #[test]

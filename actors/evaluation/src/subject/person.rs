@@ -4,7 +4,7 @@ use super::{Properties, StoredPerson};
 use crate::property::Completeness;
 use chrono::SecondsFormat;
 use serde_json::Value;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// The property that holds the request's distinct id, unless the request sends one of that name.
 const DISTINCT_ID: &str = "distinct_id";
@@ -70,6 +70,19 @@ pub(crate) struct PersonView<'a> {
     pub(crate) completeness: Completeness,
     distinct_id_value: OnceCell<Value>,
     created_at: OnceCell<Value>,
+    /// What was found for the properties that the definitions have a number for.
+    numbered: Box<[Cell<Found<'a>>]>,
+}
+
+/// What is known about a property that has a number.
+#[derive(Debug, Clone, Copy)]
+enum Found<'a> {
+    /// Nobody has asked for it.
+    NotLookedUp,
+    /// It is the distinct id, of which the view itself keeps the value.
+    DistinctId,
+    /// What the look-up gave.
+    Value(Option<&'a Value>),
 }
 
 impl<'a> PersonView<'a> {
@@ -78,6 +91,7 @@ impl<'a> PersonView<'a> {
         distinct_id: &'a str,
         stored: Option<&'a StoredPerson>,
         completeness: Completeness,
+        numbers: usize,
     ) -> Self {
         Self {
             overrides,
@@ -86,16 +100,36 @@ impl<'a> PersonView<'a> {
             completeness,
             distinct_id_value: OnceCell::new(),
             created_at: OnceCell::new(),
+            numbered: vec![Cell::new(Found::NotLookedUp); numbers].into(),
+        }
+    }
+
+    /// Returns the merged property that has this number and key, and looks for it only once.
+    pub(crate) fn get_numbered(&self, number: usize, key: &str) -> Option<&Value> {
+        let Some(found) = self.numbered.get(number) else {
+            return self.get(key);
+        };
+        if matches!(found.get(), Found::NotLookedUp) {
+            found.set(match self.find(key) {
+                None if key == DISTINCT_ID => Found::DistinctId,
+                value => Found::Value(value),
+            });
+        }
+        match found.get() {
+            Found::Value(value) => value,
+            Found::DistinctId | Found::NotLookedUp => self.get(key),
         }
     }
 
     /// Returns a merged property: stored, overlaid, with the two spellings of the system's name and the first-touch copies.
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        let found = self.with_system_name(key);
-        if found.is_some() {
-            return found;
+        match self.find(key) {
+            None if key == DISTINCT_ID => {
+                let text = || Value::String(self.distinct_id.to_owned());
+                Some(self.distinct_id_value.get_or_init(text))
+            }
+            found => found,
         }
-        self.with_system_name(first_touch(key)?)
     }
 
     /// Returns a column of the person record.
@@ -115,7 +149,13 @@ impl<'a> PersonView<'a> {
             .is_some_and(|person| person.static_cohorts.contains(&cohort))
     }
 
-    fn with_system_name(&self, key: &str) -> Option<&Value> {
+    /// Looks for a merged property among those that were sent or stored. The distinct id hides a stored one of its name.
+    fn find(&self, key: &str) -> Option<&'a Value> {
+        self.with_system_name(key)
+            .or_else(|| self.with_system_name(first_touch(key)?))
+    }
+
+    fn with_system_name(&self, key: &str) -> Option<&'a Value> {
         self.overlaid(key).or_else(|| match key {
             "$os" => self.overlaid("$os_name"),
             "$os_name" => self.overlaid("$os"),
@@ -123,15 +163,12 @@ impl<'a> PersonView<'a> {
         })
     }
 
-    fn overlaid(&self, key: &str) -> Option<&Value> {
-        if let Some(value) = self.overrides.get(key) {
-            Some(value)
-        } else if key == DISTINCT_ID {
-            let text = || Value::String(self.distinct_id.to_owned());
-            Some(self.distinct_id_value.get_or_init(text))
-        } else {
-            self.stored?.properties.get(key)
+    fn overlaid(&self, key: &str) -> Option<&'a Value> {
+        let sent = self.overrides.get(key);
+        if sent.is_some() || key == DISTINCT_ID {
+            return sent;
         }
+        self.stored?.properties.get(key)
     }
 }
 

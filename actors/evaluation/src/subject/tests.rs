@@ -153,7 +153,13 @@ fn person_properties_are_merged_in_the_order_of_the_steps() {
     for (stored_properties, overrides, key, expected) in cases {
         let person = stored(stored_properties);
         let overrides = object(overrides);
-        let view = PersonView::new(&overrides, "maria", Some(&person), Completeness::Complete);
+        let view = PersonView::new(
+            &overrides,
+            "maria",
+            Some(&person),
+            Completeness::Complete,
+            0,
+        );
         assert_eq!(view.get(key), expected.as_ref(), "{key} {overrides:?}");
         assert_eq!(view.get(key), expected.as_ref(), "{key} the second time");
     }
@@ -167,7 +173,7 @@ fn every_first_touch_property_is_copied() {
         dclid gbraid wbraid fbclid msclkid twclid li_fat_id mc_cid igshid ttclid rdt_cid epik qclid sccid irclid _kx";
     for name in names.split_whitespace() {
         let overrides = object(json!({ name: "x" }));
-        let view = PersonView::new(&overrides, "maria", None, Completeness::Complete);
+        let view = PersonView::new(&overrides, "maria", None, Completeness::Complete, 0);
         let initial = format!("$initial_{}", name.strip_prefix('$').unwrap_or(name));
         assert_eq!(view.get(&initial), Some(&json!("x")), "{initial}");
     }
@@ -177,13 +183,19 @@ fn every_first_touch_property_is_copied() {
 fn metadata_is_the_creation_time_and_nothing_else() {
     let overrides = object(json!({"created_at": "2030-01-01"}));
     let person = stored(json!({"created_at": "2031-01-01", "plan": "pro"}));
-    let view = PersonView::new(&overrides, "maria", Some(&person), Completeness::Complete);
+    let view = PersonView::new(
+        &overrides,
+        "maria",
+        Some(&person),
+        Completeness::Complete,
+        0,
+    );
     assert_eq!(
         view.metadata("created_at"),
         Some(&json!("2026-01-05T08:00:00.250Z"))
     );
     assert_eq!(view.metadata("plan"), None);
-    let nobody = PersonView::new(&overrides, "maria", None, Completeness::Complete);
+    let nobody = PersonView::new(&overrides, "maria", None, Completeness::Complete, 0);
     assert_eq!(nobody.metadata("created_at"), None);
 }
 
@@ -434,4 +446,27 @@ fn a_mapping_that_could_not_be_loaded_hides_group_properties() {
     assert_eq!(world.answer(), "false no_condition_match 0");
     world.subject.groups.clear();
     assert_eq!(world.answer(), "true condition_match 0");
+}
+
+#[test]
+fn a_number_finds_what_the_name_finds() {
+    let overrides = object(json!({"plan": "pro", "$os_name": "Linux"}));
+    let person = stored(json!({"plan": "free", "utm_source": "ad", "distinct_id": "stored"}));
+    let keys = [
+        "plan",
+        "$os",
+        "$initial_utm_source",
+        "distinct_id",
+        "absent",
+        "beyond",
+    ];
+    for stored in [Some(&person), None] {
+        let view = PersonView::new(&overrides, "maria", stored, Completeness::Complete, 5);
+        // the second time, it is remembered; the last number is one too many
+        for _ in 0..2 {
+            for (number, key) in keys.into_iter().enumerate() {
+                assert_eq!(view.get_numbered(number, key), view.get(key), "{key}");
+            }
+        }
+    }
 }

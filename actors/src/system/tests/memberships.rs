@@ -104,7 +104,7 @@ async fn requests_are_answered_while_members_are_loaded() {
     let (store, _directory, _) = with_cohorts().await;
     let gated = Gated::closed(&store);
     let metrics = Metrics::register(&mut Registry::default(), store.clone());
-    let system = System::start_with(&config(), store, gated.clone(), metrics)
+    let system = System::start_with(Source::default(), &config(), store, gated.clone(), metrics)
         .await
         .unwrap();
     until(async || system.readiness() == Readiness::Ready).await;
@@ -139,13 +139,11 @@ async fn only_the_cohorts_that_selected_flags_reach_are_loaded() {
             now: Utc::now(),
             deadline: deadline(),
         };
-        let answer = system.evaluate(&project, request).await.unwrap();
-        assert!(
-            answer
-                .flags
-                .iter()
-                .all(|e| e.outcome.value == FlagValue::On)
-        );
+        let answer = system
+            .evaluate(&project, request, &mut Stages::default())
+            .await
+            .unwrap();
+        assert!(answer.iter().all(|e| e.outcome.value == FlagValue::On));
     };
     ask(&["everybody"]).await;
     assert_eq!(counts(&system), (0, 0));

@@ -26,6 +26,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -68,7 +69,7 @@ struct State {
 
 struct Project {
     id: i64,
-    definitions: Definitions,
+    definitions: Arc<Definitions>,
     cohorts: CohortSet,
     /// A selection for each flag alone.
     singles: Vec<Selection>,
@@ -177,7 +178,7 @@ async fn answer(state: &State, body: &[u8]) -> Result<Vec<u8>> {
     };
     let evaluations = match state.style {
         Style::Inline => one(&selection),
-        Style::Naive => in_parallel(&project.singles, one),
+        Style::Naive => in_parallel(project, one),
     };
     let envelope = Envelope {
         errors_while_computing: evaluations.errors_while_computing,
@@ -185,19 +186,19 @@ async fn answer(state: &State, body: &[u8]) -> Result<Vec<u8>> {
         evaluated_at: now.timestamp_millis(),
         config: None,
     };
-    Ok(render(Shape::V2, &envelope, &evaluations.flags)?)
+    Ok(render(Shape::V2, &envelope, &evaluations)?)
 }
 
 /// Evaluates each flag as a job of its own. The flags of the benches depend on no others: there is one stage.
 fn in_parallel(
-    singles: &[Selection],
+    project: &Project,
     one: impl Fn(&Selection) -> Evaluations + Sync + Send,
 ) -> Evaluations {
-    let each: Vec<Evaluations> = singles.par_iter().map(one).collect();
-    Evaluations {
-        errors_while_computing: each.iter().any(|one| one.errors_while_computing),
-        flags: each.into_iter().flat_map(|one| one.flags).collect(),
-    }
+    let each: Vec<Evaluations> = project.singles.par_iter().map(one).collect();
+    let errors = each.iter().any(|one| one.errors_while_computing);
+    let answers = each.iter().flat_map(Evaluations::iter);
+    let answers = answers.map(|answer| (answer.place, answer.outcome));
+    Evaluations::new(&project.definitions, answers.collect(), errors)
 }
 
 fn all_flags() -> Selector {
@@ -236,7 +237,7 @@ fn project(entry: &Value) -> Result<(String, Project)> {
         id: id.context("a project without an id")?,
         singles: keys.into_iter().map(single).collect(),
         cohorts: CohortSet::compile(Vec::new()),
-        definitions,
+        definitions: definitions.into(),
     };
     Ok((
         token.context("a project without a token")?.to_owned(),

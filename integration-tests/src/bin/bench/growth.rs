@@ -22,6 +22,7 @@ use std::fs;
 use std::hint::black_box;
 use std::io::Write;
 use std::process::Command;
+use std::sync::Arc;
 
 /// How many flags or dependencies.
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -78,7 +79,7 @@ fn put(findings: &mut Findings, name: &'static str, title: &str, costs: &[f64]) 
 
 /// What is evaluated, and how many things of the kind that is counted are in it.
 struct Case {
-    definitions: Definitions,
+    definitions: Arc<Definitions>,
     selection: Selection,
     things: usize,
 }
@@ -174,7 +175,7 @@ fn flags(count: usize) -> Result<Case> {
     let selection = definitions.select(&Selector::default());
     ensure!(selection.len() == count, "all flags are selected");
     Ok(Case {
-        definitions,
+        definitions: definitions.into(),
         selection,
         things: count,
     })
@@ -223,7 +224,7 @@ fn of_last(definitions: Definitions, count: usize) -> Result<Case> {
         "the flag and its {count} dependencies are selected"
     );
     Ok(Case {
-        definitions,
+        definitions: definitions.into(),
         selection,
         things: count,
     })

@@ -42,7 +42,7 @@ pub(crate) struct Condition {
     /// In percent, as it was written; 100 if it was not.
     pub(crate) rollout: f64,
     /// The variant it pins, if that one is declared.
-    pub(crate) pinned: Option<usize>,
+    pub(crate) pinned: Option<u32>,
     /// Its own aggregation, or the flag's.
     pub(crate) aggregation: Aggregation,
     /// Whether the answer needs a hash (section 3, step 4b).

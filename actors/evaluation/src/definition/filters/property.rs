@@ -18,6 +18,8 @@ pub(crate) enum Filter {
         /// Where the property comes from.
         source: Source,
         key: Box<str>,
+        /// The number that the project has for a person property of this name, filled in once all flags are known.
+        slot: usize,
         test: Test,
         /// Its place among the condition's filters, for messages.
         position: usize,
@@ -153,6 +155,7 @@ pub(super) fn read(
     Some(Read::Other(Filter::Property {
         source,
         key: key?.into(),
+        slot: 0,
         test: Test::compile(operator?.unwrap_or(Operator::Exact), value),
         position,
     }))

@@ -29,7 +29,7 @@ fn a_missing_dependency_comes_before_everything() {
     let world = world(filters).overrides(json!({"$feature_enrollment/new-nav": true}));
     assert_eq!(world.answer_of("new-nav"), "false missing_dependency -");
     let found = world.evaluations();
-    assert_eq!(found.flags[0].payload(), None);
+    assert_eq!(found.iter().next().unwrap().payload(), None);
     assert!(!found.errors_while_computing);
 }
 
@@ -64,7 +64,7 @@ fn enrolment_is_the_persons_own_choice() {
             };
             assert_eq!(world.answer_of("new-nav"), expected, "{value}");
             assert_eq!(
-                world.evaluations().flags[0].payload(),
+                world.evaluations().iter().next().unwrap().payload(),
                 Some("\"p\""),
                 "also when opted out"
             );
@@ -107,8 +107,11 @@ fn holdouts_keep_a_share_out_of_everything() {
         assert_eq!(answer(filters(percentage)), expected, "{percentage}");
     }
     let found = world(filters(10.0)).evaluations();
-    assert!(found.flags[0].enabled());
-    assert_eq!(found.flags[0].payload(), Some(r#"{"kept":true}"#));
+    assert!(found.iter().next().unwrap().enabled());
+    assert_eq!(
+        found.iter().next().unwrap().payload(),
+        Some(r#"{"kept":true}"#)
+    );
 }
 
 #[test]
@@ -402,7 +405,12 @@ fn payloads_belong_to_the_answer() {
     ];
     for (case, filters, expected) in cases {
         assert_eq!(
-            world(filters).evaluations().flags[0].payload(),
+            world(filters)
+                .evaluations()
+                .iter()
+                .next()
+                .unwrap()
+                .payload(),
             expected,
             "{case}"
         );
@@ -415,7 +423,7 @@ fn answers_carry_what_the_record_needs() {
     world.flags[0].version = Some(7);
     world.flags[0].has_experiment = Some(true);
     let found = world.evaluations();
-    let flag = &found.flags[0].flag;
+    let flag = found.iter().next().unwrap().flag;
     assert_eq!((flag.id.0, flag.version, flag.has_experiment), (1, 7, true));
 }
 

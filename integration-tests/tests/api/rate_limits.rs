@@ -1,0 +1,136 @@
+//! Rate limits of tokens and addresses (http-api 3.11 and 3.12).
+
+use burgee_integration_tests::deadline::eventually;
+use burgee_integration_tests::http::{Request, Response};
+use burgee_integration_tests::{FlagBuilder, Kind, ProjectBuilder, ServerBuilder, TestServer};
+use serde_json::{Value, json};
+
+fn server() -> ServerBuilder {
+    let file = ProjectBuilder::new()
+        .flag(FlagBuilder::new("plain").id(1))
+        .file();
+    TestServer::on(Kind::Sqlite).project(&file)
+}
+
+fn body(token: &str) -> Value {
+    json!({"token": token, "distinct_id": "u"})
+}
+
+fn request(token: &str, forwarded: &str) -> Request {
+    Request::post("/flags?v=2")
+        .header("X-Forwarded-For", forwarded)
+        .json(&body(token))
+}
+
+/// Asks until it is refused: however slow the machine, a rate of one a second is passed at some time.
+fn until_refused(server: &TestServer, mut next: impl FnMut() -> Request) -> Response {
+    let mut connection = server.connect();
+    eventually("a refusal", || {
+        // A refusal costs no connection.
+        let answer = connection.exchange(&next());
+        (answer.status == 429).then_some(answer)
+    })
+}
+
+fn assert_refusal(answer: &Response) {
+    let expected = json!({"type": "validation_error", "code": "rate_limit_exceeded", "detail": "Rate limit exceeded", "attr": null});
+    assert_eq!(answer.json(), expected);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let wait: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!(wait >= 1);
+    assert_eq!(answer.header("x-posthog-rate-limit-warning"), None);
+    assert!(answer.header("access-control-allow-origin").is_some());
+}
+
+fn counted(server: &TestServer, limit: &str, outcome: &str) -> bool {
+    let start =
+        format!("burgee_http_rate_limited_total{{limit=\"{limit}\",outcome=\"{outcome}\"}} ");
+    let text = server.get("/metrics").text();
+    text.lines().any(|line| line.starts_with(&start))
+}
+
+#[test]
+fn a_token_has_its_limit_and_others_have_theirs() {
+    let server = server()
+        .arg("--rate-limit-token-per-s=1")
+        .arg("--rate-limit-token-burst=1")
+        .start();
+    let refused = until_refused(&server, || request("phc_local_dev", "192.0.2.1"));
+    assert_refusal(&refused);
+    // The limit comes before the token is looked up, so an unknown one has a limit of its own.
+    assert_eq!(server.send(&request("phc_other", "192.0.2.1")).status, 401);
+    // What cannot be read without decoding counts for the address, which is the peer's.
+    let hidden = || {
+        let form =
+            Request::post("/flags?v=2").header("Content-Type", "application/x-www-form-urlencoded");
+        form.body("data=eyJ0b2tlbiI6ICJwaGNfbG9jYWxfZGV2IiwgImRpc3RpbmN0X2lkIjogInUifQ%3D%3D")
+    };
+    assert_eq!(server.send(&hidden()).status, 200);
+    assert_refusal(&until_refused(&server, hidden));
+    assert!(counted(&server, "token", "refused"));
+    assert!(!counted(&server, "address", "refused"));
+    server.stop();
+}
+
+#[test]
+fn an_address_is_the_peers_unless_the_proxy_is_trusted() {
+    let limits = [
+        "--rate-limit-address-per-s=1",
+        "--rate-limit-address-burst=1",
+    ];
+    let trusting = limits
+        .iter()
+        .fold(server(), |server, limit| server.arg(limit))
+        .arg("--trusted-proxies=127.0.0.0/8")
+        .start();
+    let refused = until_refused(&trusting, || {
+        request("phc_local_dev", "203.0.113.1, 10.0.0.1")
+    });
+    assert_refusal(&refused);
+    let other = request("phc_local_dev", "203.0.113.2:4711");
+    assert_eq!(trusting.send(&other).status, 200);
+    assert!(counted(&trusting, "address", "refused"));
+    trusting.stop();
+
+    let suspicious = limits
+        .iter()
+        .fold(server(), |server, limit| server.arg(limit))
+        .start();
+    let mut last = 0_u8;
+    let refused = until_refused(&suspicious, || {
+        last = last.wrapping_add(1);
+        request("phc_local_dev", &format!("203.0.113.{last}"))
+    });
+    assert_refusal(&refused);
+    // Operations routes and GET have no limit.
+    for path in ["/_readiness", "/metrics", "/flags?v=2"] {
+        for _ in 0..3 {
+            assert_eq!(suspicious.get(path).status, 200, "{path}");
+        }
+    }
+    suspicious.stop();
+}
+
+#[test]
+fn warnings_let_through_and_say_so() {
+    let server = server()
+        .arg("--rate-limit-token-per-s=1")
+        .arg("--rate-limit-token-burst=1")
+        .arg("--rate-limit-warn-only")
+        .start();
+    let first = server.send(&request("phc_local_dev", "192.0.2.1"));
+    assert_eq!(first.status, 200);
+    assert_eq!(first.header("x-posthog-rate-limit-warning"), None);
+    let warned = eventually("a warning", || {
+        let answer = server.send(&request("phc_local_dev", "192.0.2.1"));
+        assert_eq!(answer.status, 200);
+        answer
+            .header("x-posthog-rate-limit-warning")
+            .is_some()
+            .then_some(answer)
+    });
+    assert_eq!(warned.header("x-posthog-rate-limit-warning"), Some("true"));
+    assert_eq!(warned.json()["flags"]["plain"]["enabled"], true);
+    assert!(counted(&server, "token", "warned"));
+    server.stop();
+}
