@@ -139,6 +139,7 @@ fn endure(
     let target = Target {
         address: burgee.address,
         connections: bench.pace.pick(CONNECTIONS, CONNECTIONS / 2, 64),
+        queue: SDK,
         patience: SDK,
     };
     let step = open::Step {

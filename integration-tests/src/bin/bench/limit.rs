@@ -106,6 +106,7 @@ fn load(bench: &Bench, phase: &str, server: &Server, traffic: &Arc<Traffic>) -> 
     let target = Target {
         address: server.address,
         connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 4),
+        queue: ENDLESS,
         patience: ENDLESS,
     };
     bench.watched(phase, || {

@@ -49,7 +49,9 @@ impl Traffic {
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) connections: usize,
-    /// How long a client of the open loop waits, for a connection and an answer together, before it gives up.
+    /// How long an arrival of the open loop waits for a free connection.
+    pub(crate) queue: Duration,
+    /// How long it waits for its answer, the time before included.
     pub(crate) patience: Duration,
 }
 

@@ -20,6 +20,8 @@ use std::time::Duration;
 const SMALL_PROJECTS: usize = 8;
 /// More than are busy at any moment, also when every one of them is refused.
 const CONNECTIONS: usize = 2_048;
+/// An arrival waits no longer for a connection: a client of its own would open one.
+const QUEUE: Duration = Duration::from_millis(100);
 const TIMES: f64 = 5.0;
 /// The steady load before and after, as a share of what Burgee carries.
 const STEADY: f64 = 0.75;
@@ -39,7 +41,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let carries = saturation::find(bench, "burgee", &burgee, &traffic)?;
     let stage = Stage::of(bench);
     let overloaded = bench.watched("burgee: five times too much", || {
-        overload(bench, &burgee, &traffic, carries, stage)
+        overload(&burgee, &traffic, carries, stage)
     })?;
     findings(&overloaded, carries, stage)
 }
@@ -62,6 +64,7 @@ struct Stage {
     before: f64,
     overload: f64,
     after: f64,
+    connections: usize,
 }
 
 impl Stage {
@@ -76,6 +79,7 @@ impl Stage {
             before,
             overload,
             after,
+            connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 64),
         }
     }
 
@@ -111,7 +115,6 @@ struct Overloaded {
 }
 
 fn overload(
-    bench: &Bench,
     server: &Server,
     traffic: &Traffic,
     carries: Saturation,
@@ -129,7 +132,8 @@ fn overload(
     ];
     let target = Target {
         address: server.address,
-        connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 64),
+        connections: stage.connections,
+        queue: QUEUE,
         patience: SDK,
     };
     let done = AtomicBool::new(false);
@@ -197,8 +201,8 @@ fn findings(overloaded: &Overloaded, carries: Saturation, stage: Stage) -> Resul
     let Overloaded { samples, memory } = overloaded;
     let before = samples.within(stage.before_span());
     let during = samples.within(stage.overload_span());
-    let normal_p99 = before.latencies()?.at(0.99);
-    let admitted_p99 = during.latencies()?.at(0.99);
+    let normal_p99 = before.sent().latencies()?.at(0.99);
+    let admitted_p99 = during.sent().latencies()?.at(0.99);
     let recovered = recovery(samples, stage, normal_p99)?;
     let end = stage.end_of_overload();
     let before_kb = largest(memory, stage.warm_up, stage.before_span().to);
@@ -235,7 +239,7 @@ fn findings(overloaded: &Overloaded, carries: Saturation, stage: Stage) -> Resul
     for (name, rate, span, kb) in parts {
         let throughput = samples.throughput(span);
         let samples = samples.within(span);
-        let latencies = samples.latencies()?;
+        let latencies = samples.sent().latencies()?;
         let refused = samples.count(Outcome::Refused);
         findings.row([
             name.to_owned(),
@@ -264,6 +268,13 @@ fn findings(overloaded: &Overloaded, carries: Saturation, stage: Stage) -> Resul
         "rss_kb",
         json!({"before": before_kb, "during": during_kb, "after": after_kb}),
     );
+    let unsent = during.count(Outcome::Unsent);
+    if unsent > 0 {
+        findings.notes.push(format!(
+            "{unsent} requests of the overload were never sent: all {} connections were busy for {QUEUE:?}",
+            stage.connections
+        ));
+    }
     findings.notes.push(match recovered {
         Some(seconds) => format!("as before {seconds:.1} s after the overload ended"),
         None => "not as before by the end of the run".to_owned(),

@@ -163,6 +163,7 @@ fn http(bench: &Bench, world: &World, seconds: f64) -> Result<f64> {
     let target = Target {
         address: burgee.address,
         connections: bench.pace.pick(CONNECTIONS, CONNECTIONS, 32),
+        queue: ENDLESS,
         patience: ENDLESS,
     };
     closed::run(target, &traffic, seconds / 4.0)?;

@@ -50,6 +50,7 @@ pub(crate) fn find(
         let target = |connections| Target {
             address: server.address,
             connections,
+            queue: ENDLESS,
             patience: ENDLESS,
         };
         let found = closed::run(target(CLOSED), traffic, seconds)?.goodput();

@@ -194,6 +194,7 @@ fn target(bench: &Bench, server: &Server) -> Target {
     Target {
         address: server.address,
         connections: bench.pace.pick(OPEN, OPEN / 4, 32),
+        queue: ENDLESS,
         patience: ENDLESS,
     }
 }

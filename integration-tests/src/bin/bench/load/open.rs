@@ -45,7 +45,7 @@ pub(crate) fn run(target: Target, schedule: &[Step<'_>]) -> Result<Samples> {
     })?;
     let sent = board
         .wait_until_open()
-        .map(|()| pace(&board, target.patience, schedule));
+        .map(|()| pace(&board, target.queue, schedule));
     board.stop.store(true, Ordering::Release);
     let events = reader
         .join()
@@ -155,7 +155,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Sends every arrival; returns those that never got a connection in time.
-fn pace(board: &Board, patience: Duration, schedule: &[Step<'_>]) -> Vec<Event> {
+fn pace(board: &Board, queue: Duration, schedule: &[Step<'_>]) -> Vec<Event> {
     sharpen_timers();
     let start = *lock(&board.start);
     let all: f64 = schedule.iter().map(|step| step.seconds).sum();
@@ -168,7 +168,7 @@ fn pace(board: &Board, patience: Duration, schedule: &[Step<'_>]) -> Vec<Event> 
             continue;
         };
         let intended = (at * 1e6) as u32;
-        let until = end.min(due + patience);
+        let until = end.min(due + queue);
         if !send(
             board,
             &request.bytes,

@@ -100,6 +100,18 @@ impl Samples {
         }
     }
 
+    /// Returns the requests that were sent at all.
+    pub(crate) fn sent(&self) -> Self {
+        let events = self.events.iter().copied();
+        Self {
+            events: events
+                .filter(|event| event.outcome != Outcome::Unsent)
+                .collect(),
+            seconds: self.seconds,
+            began: self.began,
+        }
+    }
+
     /// Returns how many requests ended so.
     pub(crate) fn count(&self, outcome: Outcome) -> usize {
         let events = self.events.iter();
