@@ -1,7 +1,7 @@
 //! Which evaluator gets a request, or that none does, decided at once.
 //!
 //! A request is refused when no mailbox has room, when the expected wait is longer than what is left of its deadline,
-//! or when its project holds its share of a contended lane already.
+//! when it does not get shorter, or when its project holds its share of a contended lane already.
 
 use crate::EvaluateError;
 use crate::evaluator::{Evaluate, Work};
@@ -9,10 +9,12 @@ use crate::mailbox::{Refused, WhyRefused};
 use crate::metrics::Metrics;
 use crate::seat::Seat;
 use crate::service_time::Calibration;
-use crate::shares::{Share, Shares};
+use crate::shares::{Place, Share, Shares};
+use crate::standing_queue::Pressure;
+use crate::system::ProjectSnapshot;
 use arc_swap::ArcSwap;
-use burgee_evaluation::Evaluations;
 use burgee_evaluation::outcome::FailureCode;
+use burgee_evaluation::{Evaluations, Selection};
 use rand::RngExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,6 +41,14 @@ pub(crate) struct ProjectLoad {
     small: Arc<Share>,
     large: Arc<Share>,
     pub(crate) lookups: Arc<Share>,
+    pub(crate) requests: Arc<Share>,
+}
+
+/// A place in a lane, for work that is still being prepared.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    is_large: bool,
+    place: Place,
 }
 
 /// Both lanes, and the border between them.
@@ -133,16 +143,59 @@ impl Admission {
         }
     }
 
+    /// Takes a place in the lane of a selection, before anything is read for it: what cannot be evaluated in time
+    /// should cost no question to the database.
+    pub(crate) fn reserve(
+        &self,
+        project: &ProjectSnapshot,
+        selection: &Selection,
+        deadline: Instant,
+    ) -> Result<Reserved, EvaluateError> {
+        let is_large = self.calibration.apply(selection.cost_ns()) > self.large_above;
+        let lane = self.lane(is_large);
+        let load = &project.load;
+        let share = if is_large { &load.large } else { &load.small };
+        let [Some(seat), _] = lane.candidates() else {
+            return Err(self.refusal(WhyRefused::Gone, Duration::ZERO));
+        };
+        let (now, wait) = (Instant::now(), seat.expected_wait());
+        let left = deadline.saturating_duration_since(now);
+        let (place, why) = match seat.standing.ask(now, wait) {
+            _ if wait > left => (None, WhyRefused::Wait),
+            Pressure::None => {
+                let allowed = lane.shares.allowed(lane.waiting());
+                (lane.shares.take(share, allowed), WhyRefused::Share)
+            }
+            Pressure::Over => {
+                let allowed = lane.shares.less();
+                (lane.shares.take(share, allowed), WhyRefused::Standing)
+            }
+            Pressure::FarOver => (None, WhyRefused::Standing),
+        };
+        let Some(place) = place else {
+            if why == WhyRefused::Standing {
+                seat.standing.refuse();
+            }
+            return Err(self.refusal(why, wait));
+        };
+        Ok(Reserved { is_large, place })
+    }
+
+    fn lane(&self, is_large: bool) -> &Lane {
+        if is_large { &self.large } else { &self.small }
+    }
+
     /// Hands work to an evaluator and waits for its answer until the deadline.
     pub(crate) async fn evaluate(
         &self,
+        reserved: Reserved,
         work: Work,
         deadline: Instant,
     ) -> Result<Evaluations, EvaluateError> {
         let started_at = Instant::now();
         let (project, selection) = (Arc::clone(&work.project), work.selection.clone());
         let (reply, answer) = oneshot::channel();
-        self.admit(work, started_at, deadline, reply)?;
+        self.admit(reserved, work, started_at, deadline, reply)?;
         match timeout_at(deadline.into(), answer).await {
             Ok(Ok(evaluations)) => Ok(evaluations),
             // Late work is dropped by its evaluator. Anything dropped earlier went down with it: its flags failed.
@@ -159,21 +212,14 @@ impl Admission {
 
     fn admit(
         &self,
+        reserved: Reserved,
         work: Work,
         now: Instant,
         deadline: Instant,
         reply: oneshot::Sender<Evaluations>,
     ) -> Result<(), EvaluateError> {
-        let large = self.calibration.apply(work.selection.cost_ns()) > self.large_above;
-        let load = &work.project.load;
-        let (lane, share) = if large {
-            (&self.large, &load.large)
-        } else {
-            (&self.small, &load.small)
-        };
-        let Some(place) = lane.shares.take(share, lane.waiting()) else {
-            return Err(self.refusal(WhyRefused::Share, Duration::ZERO));
-        };
+        let Reserved { is_large, place } = reserved;
+        let lane = self.lane(is_large);
         let mut message = Evaluate {
             work: Box::new(work),
             deadline,
@@ -201,7 +247,7 @@ impl Admission {
     }
 
     /// Counts a refusal and tells when to come back: later the longer the queue, and not all at once.
-    fn refusal(&self, why: WhyRefused, wait: Duration) -> EvaluateError {
+    pub(crate) fn refusal(&self, why: WhyRefused, wait: Duration) -> EvaluateError {
         self.metrics.count_refusal(why);
         let jitter = RETRY_JITTER.mul_f64(rand::rng().random());
         EvaluateError::Busy {

@@ -195,8 +195,11 @@ impl Evaluate {
             mut work,
             reply,
             place,
+            posted_at,
             ..
         } = self;
+        let waited = started_at.saturating_duration_since(posted_at);
+        learned.service.began(started_at, waited);
         let result = catch_unwind(AssertUnwindSafe(|| work.evaluate()));
         let took = started_at.elapsed();
         metrics.evaluation_time.observe(took.as_secs_f64());

@@ -4,7 +4,7 @@
 //!
 //! - [`system`]: a request's way through the actors; `start` starts them.
 //! - `admission`, `seat`, `evaluator`, [`cpu_pool`]: who evaluates, where, and who is refused.
-//! - `shares`, `service_time`: what a refusal is decided by.
+//! - `shares`, `service_time`, `standing_queue`, `worker_queue`: what a refusal is decided by.
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - [`snapshot`], `freshness`, `unknown_tokens`: the same on disk, how old it is, and which tokens nobody has.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
@@ -34,10 +34,12 @@ mod service_time;
 mod shares;
 pub mod snapshot;
 pub mod stages;
+mod standing_queue;
 mod start;
 mod static_members;
 pub mod system;
 mod unknown_tokens;
+mod worker_queue;
 
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};

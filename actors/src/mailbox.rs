@@ -57,6 +57,8 @@ pub(crate) enum WhyRefused {
     Wait,
     /// Its project holds its share of a contended queue already.
     Share,
+    /// The queue is long and does not get shorter.
+    Standing,
 }
 
 /// A message that was not taken comes back.

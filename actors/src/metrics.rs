@@ -69,6 +69,7 @@ pub struct Metrics {
     refused: Family<MailboxLabels, Counter>,
     requests_refused: Family<RefusalLabels, Counter>,
     batches_in_flight: Gauge,
+    pub(crate) http_wait: Histogram,
     pub(crate) evaluators_replaced: Counter,
     pub(crate) evaluator_wait: Histogram,
     pub(crate) evaluation_time: Histogram,
@@ -117,6 +118,7 @@ impl Metrics {
             refused: Family::default(),
             requests_refused: Family::default(),
             batches_in_flight: Gauge::default(),
+            http_wait: seconds(),
             evaluators_replaced: Counter::default(),
             evaluator_wait: seconds(),
             evaluation_time: seconds(),
@@ -179,6 +181,11 @@ impl Metrics {
             "burgee_batches_in_flight",
             "Large evaluations handed to the CPU pool",
             self.batches_in_flight.clone(),
+        );
+        r.register(
+            "burgee_http_wait_seconds",
+            "Time that what is ready on an HTTP worker waits for its turn, by probes",
+            self.http_wait.clone(),
         );
         r.register(
             "burgee_evaluators_replaced",
@@ -343,6 +350,7 @@ impl Metrics {
             WhyRefused::Gone => "gone",
             WhyRefused::Wait => "wait",
             WhyRefused::Share => "share",
+            WhyRefused::Standing => "standing",
         };
         let labels = RefusalLabels { reason };
         self.requests_refused.get_or_create(&labels).inc();

@@ -6,18 +6,21 @@
 use crate::convert::failure_code;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
+use crate::service_time::ServiceTime;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture};
 use burgee_evaluation::outcome::FailureCode;
 use burgee_schema::models::{Found, Lookup};
 use burgee_schema::{Store, chain};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Batches with the database at one time.
-const BATCHES_IN_FLIGHT: usize = 2;
+pub(crate) const BATCHES_IN_FLIGHT: usize = 2;
 /// Look-ups in one batch.
 const BATCH_SIZE: usize = 1_000;
+/// No look-up is work for longer than this: what a batch takes beyond is waiting, for a database that is slow, not overloaded.
+const MOST_PER_LOOKUP: Duration = Duration::from_micros(100);
 
 /// What was found, or why nothing could be.
 pub(crate) type Answer = Result<Found, FailureCode>;
@@ -38,16 +41,24 @@ pub(crate) struct PersonLoader {
     capacity: usize,
     waiting: Vec<Load>,
     batches: Arc<Semaphore>,
+    service: Arc<ServiceTime>,
     metrics: Arc<Metrics>,
 }
 
 impl PersonLoader {
-    pub(crate) fn new(store: Store, capacity: usize, metrics: Arc<Metrics>) -> Self {
+    /// An actor that tells `service` how long look-ups take, each its part of a batch.
+    pub(crate) fn new(
+        store: Store,
+        capacity: usize,
+        service: Arc<ServiceTime>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             store,
             capacity,
             waiting: Vec::new(),
             batches: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT)),
+            service,
             metrics,
         }
     }
@@ -65,6 +76,7 @@ impl PersonLoader {
         actix_rt::spawn(answer(
             batch,
             self.store.clone(),
+            Arc::clone(&self.service),
             Arc::clone(&self.metrics),
             permit,
         ));
@@ -123,6 +135,7 @@ impl Handler<Posted<Load>> for PersonLoader {
 async fn answer(
     mut batch: Vec<Load>,
     store: Store,
+    service: Arc<ServiceTime>,
     metrics: Arc<Metrics>,
     permit: OwnedSemaphorePermit,
 ) {
@@ -148,9 +161,10 @@ async fn answer(
         .loader_batch
         .observe(f64::from(u32::try_from(lookups.len()).unwrap_or(u32::MAX)));
     let result = store.look_up(&lookups).await;
-    metrics
-        .loader_query_time
-        .observe(now.elapsed().as_secs_f64());
+    let took = now.elapsed();
+    metrics.loader_query_time.observe(took.as_secs_f64());
+    let each = took / u32::try_from(lookups.len()).unwrap_or(u32::MAX);
+    service.record(each.min(MOST_PER_LOOKUP));
     drop(permit);
     match result {
         Ok(found) => {

@@ -7,9 +7,11 @@ use crate::evaluator::FoundState;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::override_writer::{OverrideWriter, WriteHashKeys};
-use crate::person_loader::{Load, PersonLoader};
+use crate::person_loader::{BATCHES_IN_FLIGHT, Load, PersonLoader};
+use crate::service_time::ServiceTime;
 use crate::shares::Shares;
 use crate::stages::Stage;
+use crate::standing_queue::{Pressure, StandingQueue};
 use crate::system::{EvaluateRequest, ProjectSnapshot};
 use burgee_evaluation::outcome::FailureCode;
 use burgee_evaluation::subject::Read;
@@ -17,7 +19,7 @@ use burgee_evaluation::{Needs, Selection, Subject};
 use burgee_schema::models::{Found, FoundHashKeys, HashKeyWrite, Lookup};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
@@ -28,10 +30,29 @@ pub(crate) struct Reader {
     pub(crate) writer: Mailbox<OverrideWriter>,
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) shares: Arc<Shares>,
+    /// How long a look-up takes, its part of a batch.
+    pub(crate) service: Arc<ServiceTime>,
+    pub(crate) standing: Arc<StandingQueue>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Reader {
+    /// Returns whether there is room for one more look-up of a project; if not, how long it would have to wait.
+    pub(crate) fn admit(&self, project: &ProjectSnapshot) -> Result<(), Duration> {
+        let waiting = self.loader.waiting();
+        let wait = self.service.expected_wait(waiting, BATCHES_IN_FLIGHT);
+        let has_room = match self.standing.ask(Instant::now(), wait) {
+            Pressure::None => true,
+            Pressure::Over => (self.shares).has_place(&project.load.lookups, self.shares.less()),
+            Pressure::FarOver => false,
+        };
+        if has_room {
+            return Ok(());
+        }
+        self.standing.refuse();
+        Err(wait)
+    }
+
     /// Reads what the request needs, and stores hash keys where the rules ask for it.
     pub(crate) async fn read(
         &self,
@@ -112,7 +133,7 @@ impl Reader {
         let (reply, answer) = oneshot::channel();
         let share = &project.load.lookups;
         let _place = (self.shares)
-            .take(share, self.loader.waiting())
+            .take(share, self.shares.allowed(self.loader.waiting()))
             .ok_or(FailureCode::NoMoreConnections)?;
         let load = Load {
             lookup,

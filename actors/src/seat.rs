@@ -4,17 +4,20 @@ use crate::evaluator::{Evaluate, Evaluator, Lane};
 use crate::mailbox::{Mailbox, Refused, WhyRefused};
 use crate::metrics::{MailboxMetrics, Metrics};
 use crate::service_time::{Calibration, ServiceTime};
+use crate::standing_queue::StandingQueue;
 use actix::{Context, Supervisor};
 use actix_rt::ArbiterHandle;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What it takes to start an evaluator, and to start it again.
 pub(crate) struct SeatPlan {
     pub(crate) lane: Lane,
     pub(crate) capacity: usize,
+    /// How long its queue may stay.
+    pub(crate) standing_limit: Option<Duration>,
     pub(crate) calibration: Arc<Calibration>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) mailbox: MailboxMetrics,
@@ -24,6 +27,7 @@ pub(crate) struct SeatPlan {
 pub(crate) struct Seat {
     plan: SeatPlan,
     service: Arc<ServiceTime>,
+    pub(crate) standing: StandingQueue,
     arbiter: ArbiterHandle,
     mailbox: ArcSwap<Mailbox<Evaluator>>,
     replacing: AtomicBool,
@@ -35,6 +39,7 @@ impl Seat {
         let service = Arc::new(ServiceTime::default());
         let mailbox = start(&plan, &service, &arbiter);
         Arc::new(Self {
+            standing: StandingQueue::new(plan.standing_limit, Instant::now()),
             plan,
             service,
             arbiter,
@@ -56,8 +61,9 @@ impl Seat {
 
     /// Returns how long a message posted now will wait.
     pub(crate) fn expected_wait(&self) -> Duration {
-        self.service
-            .expected_wait(self.waiting(), self.plan.lane.parallel())
+        let parallel = self.plan.lane.parallel();
+        let expected = self.service.expected_wait(self.waiting(), parallel);
+        expected.max(self.service.last_wait(Instant::now()))
     }
 
     /// Pretends that an evaluation took this long.

@@ -1,14 +1,20 @@
 //! How long work takes, learned while it is done: moving averages that admission reads without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Each sample moves an average by one in this many parts.
 const WEIGHT: u64 = 32;
 
-/// The moving average of an evaluator's service time.
-#[derive(Debug, Default)]
-pub(crate) struct ServiceTime(Average);
+/// The moving average of an evaluator's service time, and how long the last that was served had waited.
+#[derive(Debug)]
+pub(crate) struct ServiceTime {
+    average: Average,
+    /// Times are counted from here, in nanoseconds.
+    epoch: Instant,
+    last_wait: AtomicU64,
+    last_began: AtomicU64,
+}
 
 /// What the estimates of the core have to be multiplied by on this machine.
 #[derive(Debug)]
@@ -37,16 +43,47 @@ impl Average {
     }
 }
 
+impl Default for ServiceTime {
+    fn default() -> Self {
+        Self {
+            average: Average::default(),
+            epoch: Instant::now(),
+            last_wait: AtomicU64::default(),
+            last_began: AtomicU64::default(),
+        }
+    }
+}
+
 impl ServiceTime {
     pub(crate) fn record(&self, took: Duration) {
-        self.0.add(nanoseconds(took));
+        self.average.add(nanoseconds(took));
+    }
+
+    /// Notes that one is served now that had waited so long.
+    pub(crate) fn began(&self, now: Instant, waited: Duration) {
+        self.last_wait.store(nanoseconds(waited), Ordering::Relaxed);
+        self.last_began
+            .store(self.since_epoch(now), Ordering::Relaxed);
+    }
+
+    /// Returns what is left of the wait of the last that was served: when there is no time between two services but other
+    /// programs take the thread's, the average knows nothing of it.
+    pub(crate) fn last_wait(&self, now: Instant) -> Duration {
+        let began = self.last_began.load(Ordering::Relaxed);
+        let elapsed = self.since_epoch(now).saturating_sub(began);
+        let waited = self.last_wait.load(Ordering::Relaxed);
+        Duration::from_nanos(waited.saturating_sub(elapsed))
+    }
+
+    fn since_epoch(&self, now: Instant) -> u64 {
+        nanoseconds(now.saturating_duration_since(self.epoch))
     }
 
     /// Returns how long `waiting` messages will keep `parallel` workers busy.
     pub(crate) fn expected_wait(&self, waiting: usize, parallel: usize) -> Duration {
         let waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
         let parallel = u64::try_from(parallel).unwrap_or(1).max(1);
-        Duration::from_nanos(self.0.get().saturating_mul(waiting) / parallel)
+        Duration::from_nanos(self.average.get().saturating_mul(waiting) / parallel)
     }
 }
 
@@ -77,7 +114,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{Calibration, ServiceTime};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn the_expected_wait_is_depth_times_service_time() {
@@ -91,6 +128,17 @@ mod tests {
         assert_eq!(service.expected_wait(10, 1), Duration::from_millis(1));
         assert_eq!(service.expected_wait(10, 4), Duration::from_micros(250));
         assert_eq!(service.expected_wait(0, 1), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_last_wait_is_remembered_while_it_lasted() {
+        let (service, now) = (ServiceTime::default(), Instant::now());
+        assert_eq!(service.last_wait(now), Duration::ZERO);
+        service.began(now, Duration::from_millis(30));
+        let later = |millis| service.last_wait(now + Duration::from_millis(millis));
+        assert_eq!(later(0), Duration::from_millis(30));
+        assert_eq!(later(20), Duration::from_millis(10));
+        assert_eq!(later(31), Duration::ZERO);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A queue counts as contended when more than one in this many places are taken.
 const CONTENDED_FROM: usize = 4;
 
-/// The places of one queue, and how many projects hold some of them.
+/// The places of one queue, how many are held, and by how many projects.
 #[derive(Debug)]
 pub(crate) struct Shares {
     room: usize,
+    held: AtomicUsize,
     active: AtomicUsize,
 }
 
@@ -25,19 +26,44 @@ pub(crate) struct Place {
     share: Arc<Share>,
 }
 
+/// How many places all projects together may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    /// As many as they like.
+    All,
+    /// So many, shared fairly.
+    Places(usize),
+}
+
 impl Shares {
     pub(crate) fn new(room: usize) -> Arc<Self> {
         Arc::new(Self {
             room,
+            held: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
         })
     }
 
-    /// Takes a place for a project, or refuses because it holds its share of a contended queue already.
+    /// Returns what the projects may hold together: all, or the room of a queue that is contended.
+    pub(crate) fn allowed(&self, waiting: usize) -> Allowed {
+        if waiting * CONTENDED_FROM > self.room {
+            Allowed::Places(self.room)
+        } else {
+            Allowed::All
+        }
+    }
+
+    /// Returns what they may hold while the queue is too long: half of what they do, so that it gets shorter.
+    pub(crate) fn less(&self) -> Allowed {
+        Allowed::Places(self.held.load(Ordering::Acquire) / 2)
+    }
+
+    /// Takes a place for a project, or refuses because it holds its share of what is allowed already.
     ///
     /// The share leaves room for one more project than there are, so that a newcomer always finds a place.
-    pub(crate) fn take(self: &Arc<Self>, share: &Arc<Share>, waiting: usize) -> Option<Place> {
+    pub(crate) fn take(self: &Arc<Self>, share: &Arc<Share>, allowed: Allowed) -> Option<Place> {
         let held = share.0.fetch_add(1, Ordering::AcqRel);
+        self.held.fetch_add(1, Ordering::AcqRel);
         if held == 0 {
             self.active.fetch_add(1, Ordering::AcqRel);
         }
@@ -45,14 +71,27 @@ impl Shares {
             shares: Arc::clone(self),
             share: Arc::clone(share),
         };
-        let contended = waiting * CONTENDED_FROM > self.room;
-        let fair = (self.room / (self.active.load(Ordering::Acquire) + 1)).max(1);
-        (!contended || held < fair).then_some(place)
+        self.allows(held, allowed).then_some(place)
+    }
+
+    /// Returns whether a project would get a place.
+    pub(crate) fn has_place(&self, share: &Share, allowed: Allowed) -> bool {
+        self.allows(share.0.load(Ordering::Acquire), allowed)
+    }
+
+    fn allows(&self, held: usize, allowed: Allowed) -> bool {
+        match allowed {
+            Allowed::All => true,
+            Allowed::Places(places) => {
+                held < (places / (self.active.load(Ordering::Acquire) + 1)).max(1)
+            }
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.shares.held.fetch_sub(1, Ordering::AcqRel);
         if self.share.0.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.shares.active.fetch_sub(1, Ordering::AcqRel);
         }
@@ -61,13 +100,13 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, Share, Shares};
+    use super::{Allowed, Place, Share, Shares};
     use std::sync::Arc;
 
     /// Asks for one more place for a project, given how many wait beside those it holds.
     fn ask(shares: &Arc<Shares>, share: &Arc<Share>, held: &mut Vec<Place>, others: usize) -> bool {
         let waiting = held.len() + others;
-        match shares.take(share, waiting) {
+        match shares.take(share, shares.allowed(waiting)) {
             Some(place) => {
                 held.push(place);
                 true
@@ -100,6 +139,26 @@ mod tests {
         assert!(ask(&shares, &flood, &mut floods, calms.len()));
         drop((floods, calms));
         assert_eq!(shares.active.load(std::sync::atomic::Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn a_queue_that_is_too_long_gets_shorter_and_a_small_project_is_not_asked_to_pay() {
+        let shares = Shares::new(0);
+        let (flood, calm): (Arc<Share>, Arc<Share>) = Default::default();
+        let mut floods: Vec<Place> = (0..60)
+            .map(|_| shares.take(&flood, Allowed::All).unwrap())
+            .collect();
+        assert!(shares.take(&flood, shares.less()).is_none());
+        let _calm = shares.take(&calm, shares.less()).unwrap();
+        assert!(shares.has_place(&calm, shares.less()));
+        while !shares.has_place(&flood, shares.less()) {
+            floods.pop().unwrap();
+        }
+        assert!(
+            floods.len() <= 1,
+            "alone, it is refused until the queue is short: {}",
+            floods.len()
+        );
     }
 
     #[test]

@@ -13,9 +13,10 @@ use crate::person_loader::PersonLoader;
 use crate::reader::Reader;
 use crate::runtimes::Runtime;
 use crate::seat::{Seat, SeatPlan};
-use crate::service_time::Calibration;
+use crate::service_time::{Calibration, ServiceTime};
 use crate::shares::Shares;
 use crate::snapshot::Writer;
+use crate::standing_queue::StandingQueue;
 use crate::system::{Config, Source, StartError, System};
 use actix::dev::ToEnvelope;
 use actix::{Actor, Context, Handler, Supervised, Supervisor};
@@ -23,7 +24,7 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_schema::Store;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Messages the caches take before they refuse.
@@ -108,11 +109,13 @@ impl System {
         let io = arbiters.start();
         io.spawn(watch(Runtime::Loaders));
         let capacity = config.loader_capacity;
+        let service = Arc::new(ServiceTime::default());
         let (its_store, its_metrics) = (store.clone(), Arc::clone(&metrics));
+        let its_service = Arc::clone(&service);
         let loader = supervised(
             &io,
             metrics.mailbox("person_loader", 0, capacity),
-            move || PersonLoader::new(its_store, capacity, its_metrics),
+            move || PersonLoader::new(its_store, capacity, its_service, its_metrics),
         )
         .await;
         let (its_store, its_metrics) = (store.clone(), Arc::clone(&metrics));
@@ -143,6 +146,8 @@ impl System {
             writer,
             cohorts: cohorts.clone(),
             shares: Shares::new(capacity),
+            service,
+            standing: Arc::new(StandingQueue::new(config.standing_limit, Instant::now())),
             metrics: Arc::clone(&metrics),
         };
         Ok(Self {
@@ -152,6 +157,9 @@ impl System {
             reader,
             admission,
             worker_seats,
+            worker: None,
+            standing_limit: config.standing_limit,
+            requests: Shares::new(0),
             started,
             metrics,
             stale_after: config.poll * STALE_AFTER_POLLS + STALE_AFTER,
@@ -236,6 +244,7 @@ impl Plans<'_> {
         SeatPlan {
             lane,
             capacity,
+            standing_limit: self.config.standing_limit,
             calibration: Arc::clone(self.calibration),
             metrics: Arc::clone(self.metrics),
             mailbox: self.metrics.mailbox(name, instance, capacity),
@@ -245,6 +254,7 @@ impl Plans<'_> {
     fn at_workers(&self) -> WorkerSeats {
         WorkerSeats {
             capacity: self.config.evaluator_capacity,
+            standing_limit: self.config.standing_limit,
             calibration: Arc::clone(self.calibration),
             metrics: Arc::clone(self.metrics),
             seated: AtomicU32::new(0),
@@ -255,6 +265,7 @@ impl Plans<'_> {
 /// How to seat an evaluator at an HTTP worker.
 pub(crate) struct WorkerSeats {
     capacity: usize,
+    standing_limit: Option<Duration>,
     calibration: Arc<Calibration>,
     metrics: Arc<Metrics>,
     seated: AtomicU32,
@@ -266,6 +277,7 @@ impl WorkerSeats {
         SeatPlan {
             lane: evaluator::Lane::Inline,
             capacity: self.capacity,
+            standing_limit: self.standing_limit,
             calibration: Arc::clone(&self.calibration),
             metrics: Arc::clone(&self.metrics),
             mailbox: self

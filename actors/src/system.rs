@@ -5,15 +5,18 @@ use crate::budget::Budget;
 use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, WhyRefused};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::runtimes::Runtime;
 use crate::seat::Seat;
+use crate::shares::{Allowed, Place, Shares};
 use crate::snapshot::Snapshots;
 use crate::stages::{Stage, StageTimer, Stages};
+use crate::standing_queue::Pressure;
 use crate::start::WorkerSeats;
 use crate::static_members::StaticMembers;
+use crate::worker_queue::WorkerQueue;
 use crate::{EvaluateError, ProjectError};
 use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_evaluation::{
@@ -90,6 +93,8 @@ pub struct Config {
     pub poll: Duration,
     /// Work that is expected to take longer than this goes to the large lane.
     pub large_above: Duration,
+    /// How long requests may wait for a thread when they have waited so for a while; `None` for as long as they have time.
+    pub standing_limit: Option<Duration>,
     /// Whether each HTTP worker has a small evaluator on its own thread, beside the shared ones.
     pub evaluators_at_workers: bool,
     /// Memory for the members of static cohorts, in bytes. What does not fit is asked of the database.
@@ -130,6 +135,11 @@ pub struct System {
     pub(crate) admission: Admission,
     /// How to seat an evaluator at an HTTP worker, if that is wanted.
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,
+    /// The queue before the HTTP worker whose handle this is.
+    pub(crate) worker: Option<Arc<WorkerQueue>>,
+    pub(crate) standing_limit: Option<Duration>,
+    /// What the projects hold of the requests under way.
+    pub(crate) requests: Arc<Shares>,
     pub(crate) started: Arc<AtomicBool>,
     pub(crate) metrics: Arc<Metrics>,
     /// From what age on the definitions are called stale.
@@ -143,12 +153,18 @@ impl System {
     ///
     /// Must be called on a thread that runs an arbiter; elsewhere the shared evaluators have to do.
     pub fn at_worker(&self) -> Self {
-        let here = self.worker_seats.as_ref().zip(Arbiter::try_current());
-        let Some((seats, arbiter)) = here else {
+        let Some(arbiter) = Arbiter::try_current() else {
             return self.clone();
         };
+        let queue = WorkerQueue::new(self.standing_limit, &self.metrics);
+        actix_rt::spawn(Arc::clone(&queue).run());
+        let admission = match &self.worker_seats {
+            Some(seats) => self.admission.with_home(Seat::start(seats.plan(), arbiter)),
+            None => self.admission.clone(),
+        };
         Self {
-            admission: self.admission.with_home(Seat::start(seats.plan(), arbiter)),
+            admission,
+            worker: Some(queue),
             ..self.clone()
         }
     }
@@ -203,11 +219,19 @@ impl System {
         if selection.is_empty() {
             return Ok(Evaluations::default());
         }
+        let _turn = self.take_turn(project)?;
+        let reserved = self
+            .admission
+            .reserve(project, &selection, request.deadline)?;
         let needs = if request.overrides_only {
             Needs::default()
         } else {
             Needs::of(&project.definitions, &selection, &request.subject)
         };
+        if needs != Needs::default() {
+            let admitted = self.reader.admit(project);
+            admitted.map_err(|wait| self.admission.refusal(WhyRefused::Standing, wait))?;
+        }
         let (state, hash_keys) = {
             let _timer = StageTimer::start(&mut stages.look_up);
             self.reader.read(project, &selection, &request, needs).await
@@ -225,11 +249,64 @@ impl System {
             },
         };
         let _timer = StageTimer::start(&mut stages.evaluate);
-        let evaluated = self.admission.evaluate(work, request.deadline).await;
+        let answer = self.admission.evaluate(reserved, work, request.deadline);
+        let evaluated = answer.await;
         if let Err(EvaluateError::TimedOut { .. }) = evaluated {
             self.metrics.deadline_missed(Stage::Evaluate);
         }
         evaluated
+    }
+
+    /// Refuses a request before anything is done for it, by the token in its body, if this HTTP worker has more to do than
+    /// it can and the token's project has its share of it.
+    ///
+    /// The token is only asked for when it matters. What has none in plain sight is let through, and asked about later.
+    pub fn refuse_early<'a>(
+        &self,
+        token: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> Result<(), EvaluateError> {
+        let Some(worker) = &self.worker else {
+            return Ok(());
+        };
+        let (pressure, wait) = worker.look(Instant::now());
+        let has_place = match pressure {
+            Pressure::None => return Ok(()),
+            Pressure::FarOver => false,
+            Pressure::Over => {
+                let token = token().and_then(|token| std::str::from_utf8(token).ok());
+                let project = token.and_then(|token| self.published.load().get(token).cloned());
+                project.is_none_or(|project| {
+                    let share = &project.load.requests;
+                    self.requests.has_place(share, self.requests.less())
+                })
+            }
+        };
+        if has_place {
+            return Ok(());
+        }
+        worker.refuse();
+        Err(self.admission.refusal(WhyRefused::Standing, wait))
+    }
+
+    /// Takes a place among the requests under way, or is refused because this HTTP worker has more to do than it can.
+    fn take_turn(&self, project: &ProjectSnapshot) -> Result<Place, EvaluateError> {
+        let asked = self
+            .worker
+            .as_ref()
+            .map(|worker| worker.ask(Instant::now()));
+        let (pressure, wait) = asked.unwrap_or((Pressure::None, Duration::ZERO));
+        let share = &project.load.requests;
+        let place = match pressure {
+            Pressure::None => self.requests.take(share, Allowed::All),
+            Pressure::Over => self.requests.take(share, self.requests.less()),
+            Pressure::FarOver => None,
+        };
+        place.ok_or_else(|| {
+            if let Some(worker) = &self.worker {
+                worker.refuse();
+            }
+            self.admission.refusal(WhyRefused::Standing, wait)
+        })
     }
 
     /// Counts a request that ran out of time before it got here.

@@ -339,6 +339,7 @@ fn actor_config(config: &ServeConfig) -> Config {
         loader_capacity: config.loader_mailbox_capacity,
         poll: config.poll_interval,
         large_above: config.large_above,
+        standing_limit: config.standing_limit,
         evaluators_at_workers: config.evaluators_at_workers,
         cohort_cache_bytes: config.cohort_cache_bytes,
     }

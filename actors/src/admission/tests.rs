@@ -57,6 +57,7 @@ fn seat(thread: &Thread, metrics: &Arc<Metrics>) -> Arc<Seat> {
     let plan = SeatPlan {
         lane: evaluator::Lane::Inline,
         capacity: CAPACITY,
+        standing_limit: None,
         calibration: Arc::new(Calibration::new()),
         metrics: Arc::clone(metrics),
         mailbox: metrics.mailbox("evaluator", instance, CAPACITY),
@@ -90,12 +91,20 @@ fn other(project: &ProjectSnapshot) -> Arc<ProjectSnapshot> {
     })
 }
 
+impl Admission {
+    /// Takes a place and uses it at once.
+    async fn run(&self, work: Work, deadline: Instant) -> Answer {
+        let reserved = self.reserve(&work.project, &work.selection, deadline)?;
+        self.evaluate(reserved, work, deadline).await
+    }
+}
+
 type Answer = Result<burgee_evaluation::Evaluations, EvaluateError>;
 
 /// Posts work, and lets it wait beside this test. It has been posted, or refused, when this returns.
 async fn post(admission: &Admission, work: Work) -> JoinHandle<Answer> {
     let admission = admission.clone();
-    let task = actix_rt::spawn(async move { admission.evaluate(work, soon()).await });
+    let task = actix_rt::spawn(async move { admission.run(work, soon()).await });
     tokio::task::yield_now().await;
     task
 }
@@ -116,9 +125,7 @@ async fn a_full_mailbox_refuses_at_once_and_says_when_to_come_back() {
     for _ in 0..CAPACITY {
         waiting.push(post(&admission, work(&other(&project), "ada")).await);
     }
-    let refused = admission
-        .evaluate(work(&other(&project), "ada"), soon())
-        .await;
+    let refused = admission.run(work(&other(&project), "ada"), soon()).await;
     let Err(EvaluateError::Busy { retry_after }) = refused else {
         panic!("{refused:?}")
     };
@@ -131,7 +138,7 @@ async fn a_full_mailbox_refuses_at_once_and_says_when_to_come_back() {
         assert_eq!(first(&answer.await.unwrap().unwrap()).value, FlagValue::On);
     }
     assert!(!is_busy(
-        &admission.evaluate(work(&project, "ada"), soon()).await
+        &admission.run(work(&project, "ada"), soon()).await
     ));
 }
 
@@ -173,7 +180,7 @@ async fn work_that_would_wait_past_its_deadline_is_refused_although_there_is_roo
     let project = project();
     let first = post(&admission, work(&project, "ada")).await;
     let deadline = Instant::now() + Duration::from_secs(5);
-    let refused = admission.evaluate(work(&project, "grace"), deadline).await;
+    let refused = admission.run(work(&project, "grace"), deadline).await;
     let Err(EvaluateError::Busy { retry_after }) = refused else {
         panic!("{refused:?}")
     };
@@ -231,10 +238,7 @@ async fn a_dead_evaluator_is_replaced_and_its_waiters_get_an_answer() {
         let reason = first(&answer).reason;
         assert_eq!(reason, Reason::Failed(FailureCode::BatchEvaluationPanicked));
     }
-    let after = admission
-        .evaluate(work(&project, "ada"), soon())
-        .await
-        .unwrap();
+    let after = admission.run(work(&project, "ada"), soon()).await.unwrap();
     assert_eq!(first(&after).value, FlagValue::On);
     assert_eq!(metrics.evaluators_replaced.get(), 1);
 }
@@ -264,9 +268,7 @@ async fn the_less_loaded_of_two_evaluators_is_asked_first() {
     }
     // The first one is held up, so only the second one can answer.
     for _ in 0..20 {
-        let answer = admission(&seats)
-            .evaluate(work(&project, "ada"), soon())
-            .await;
+        let answer = admission(&seats).run(work(&project, "ada"), soon()).await;
         assert!(answer.is_ok());
     }
     drop(held);
@@ -299,7 +301,7 @@ async fn a_thread_asks_its_own_evaluator_first_and_another_when_that_one_is_full
         waiting.push(post(&at_home, work(&project, "ada")).await);
         assert_eq!(home.waiting(), n);
     }
-    let overflow = at_home.evaluate(work(&project, "ada"), soon()).await;
+    let overflow = at_home.run(work(&project, "ada"), soon()).await;
     assert!(overflow.is_ok(), "the other one helps out");
     drop(held);
     for answer in waiting {
@@ -317,6 +319,7 @@ async fn large_work_goes_to_the_large_lane() {
     let plan = SeatPlan {
         lane: evaluator::Lane::Rayon { pool, slots: 2 },
         capacity: CAPACITY,
+        standing_limit: None,
         calibration: Arc::new(Calibration::new()),
         metrics: Arc::clone(&metrics),
         mailbox: metrics.mailbox("large", 0, CAPACITY),
@@ -339,11 +342,11 @@ async fn large_work_goes_to_the_large_lane() {
     let project = project();
     // One flag costs more than nothing, and less than a second.
     let all_is_large = admission(Duration::ZERO)
-        .evaluate(work(&project, "ada"), soon())
+        .run(work(&project, "ada"), soon())
         .await;
     assert!(all_is_large.is_ok());
     let all_is_small = admission(Duration::from_secs(1))
-        .evaluate(work(&project, "ada"), soon())
+        .run(work(&project, "ada"), soon())
         .await;
     assert!(is_busy(&all_is_small), "the small lane has nobody");
     // A batch counts until after its answer.

@@ -3,7 +3,7 @@ use crate::cpu_pool::CpuPool;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::service_time::Calibration;
-use crate::shares::Shares;
+use crate::shares::{Allowed, Shares};
 use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
 use crate::tests::{flag, metrics};
@@ -73,7 +73,7 @@ fn post(
             deadline: now + deadline,
             posted_at: now,
             reply,
-            place: Shares::new(8).take(&Arc::default(), 0).unwrap(),
+            place: Shares::new(8).take(&Arc::default(), Allowed::All).unwrap(),
         })
         .unwrap();
     answer

@@ -34,7 +34,7 @@ async fn what_waits_at_the_same_moment_is_one_batch() {
     let (store, _directory) = store().await;
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::register(&mut registry, store.clone()));
-    let actor = PersonLoader::new(store, 256, Arc::clone(&metrics));
+    let actor = PersonLoader::new(store, 256, Arc::default(), Arc::clone(&metrics));
     let loader = Mailbox::new(actor.start(), metrics.mailbox("person_loader", 0, 256));
     loader.ready().await;
 

@@ -70,6 +70,7 @@ fn config() -> Config {
         loader_capacity: 64,
         poll: Duration::from_millis(20),
         large_above: Duration::from_micros(100),
+        standing_limit: None,
         evaluators_at_workers: true,
         cohort_cache_bytes: 1 << 20,
     }

@@ -272,6 +272,16 @@ pub struct ServeOptions {
         help_heading = "Threads and queues"
     )]
     large_above_us: String,
+    /// How long requests may go on waiting for a thread before further ones are refused, in milliseconds; 0 for as long as
+    /// they have time. Bursts that are worked off within a tenth of a second may wait longer
+    #[arg(
+        long,
+        env = "BURGEE_STANDING_LIMIT_MS",
+        default_value = "20",
+        value_name = "MS",
+        help_heading = "Threads and queues"
+    )]
+    standing_limit_ms: String,
     /// Threads of the runtime that database connections live on; auto derives it from the CPUs
     #[arg(
         long,
@@ -397,6 +407,8 @@ pub struct ServeConfig {
     pub evaluators_at_workers: bool,
     /// Expected evaluation time above which a request is large.
     pub large_above: Duration,
+    /// How long a queue that does not get shorter may be.
+    pub standing_limit: Option<Duration>,
     /// What may wait for one evaluator.
     pub mailbox_capacity: usize,
     /// What may wait for the person loader.
@@ -493,6 +505,11 @@ impl ServeOptions {
                 &self.large_above_us,
                 0..=10_000_000,
             )),
+            standing_limit: match f.number("standing-limit-ms", &self.standing_limit_ms, 0..=60_000)
+            {
+                0 => None,
+                millis => Some(Duration::from_millis(millis)),
+            },
             mailbox_capacity: f.number("mailbox-capacity", &self.mailbox_capacity, 1..=1_000_000),
             loader_mailbox_capacity: f.number(
                 "loader-mailbox-capacity",

@@ -19,7 +19,7 @@ use actix_web::http::header::{
     HeaderValue, ORIGIN, REFERER, USER_AGENT,
 };
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, web};
-use burgee_actors::{EvaluateRequest, ProjectSnapshot, Stage, StageTimer, Stages};
+use burgee_actors::{EvaluateError, EvaluateRequest, ProjectSnapshot, Stage, StageTimer, Stages};
 use burgee_evaluation::selection::{RequestRuntime, RuntimeHints};
 use burgee_evaluation::{Evaluations, Selector};
 use bytes::Bytes;
@@ -128,6 +128,8 @@ async fn respond(
     };
     passage.of_token(state, &raw, address)?;
     let clock = Clock::start(state, request.headers());
+    let early = state.system.refuse_early(|| peek_token(&raw));
+    early.map_err(|refused| refusal(state, &refused, clock))?;
     let mut asked = {
         let _timer = StageTimer::start(&mut stages.decode);
         decode(state, request, &query, raw, clock).await?
@@ -327,10 +329,12 @@ async fn ask(
     stages: &mut Stages,
 ) -> Result<Evaluations, ApiError> {
     let asked = state.system.evaluate(project, question, stages).await;
-    asked.map_err(|error| {
-        let status = state.edge.config.overload_status;
-        ApiError::evaluation(&error, clock.started.elapsed(), status)
-    })
+    asked.map_err(|error| refusal(state, &error, clock))
+}
+
+fn refusal(state: &AppState, error: &EvaluateError, clock: Clock) -> ApiError {
+    let status = state.edge.config.overload_status;
+    ApiError::evaluation(error, clock.started.elapsed(), status)
 }
 
 fn write(

@@ -4,6 +4,7 @@ use crate::bench::Bench;
 use crate::load::wire::{exchange, get};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -81,6 +82,7 @@ impl Server {
         let out = File::create(log.path().join("log"))?;
         let child = command
             .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| is_setting(name)))
             .current_dir(log.path())
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)
@@ -155,6 +157,11 @@ impl Drop for Server {
         }
         let _ = self.guard.wait();
     }
+}
+
+/// Returns whether a variable is a setting of Burgee. Those are passed on, so that other settings can be measured.
+fn is_setting(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b"BURGEE_")
 }
 
 /// Finds the line that says "listening", and the address in it.

@@ -1,0 +1,218 @@
+//! Tells a queue that stands from one that passes: what waits in a burst is worked off, what waits behind a queue that never
+//! gets short again only gets older. This is controlled delay (CoDel), with refusals in the place of dropped packets.
+//!
+//! A queue stands when nobody found it short for a whole interval. From then on those who would wait longer than the
+//! limit are refused, until few of them are. Pure but for its lock: the time and the expected wait are arguments.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a queue must have been long before anybody is refused for it: more than a burst of connections, or a database
+/// that pauses, takes to be worked off.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// The queue has passed when, in an interval, fewer than one in so many were refused.
+const FEW: u32 = 8;
+/// Beyond so many times the limit, nobody is let through.
+const FAR: u32 = 4;
+
+/// What a queue's length means for one that wants to join it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pressure {
+    /// It may join.
+    None,
+    /// It may join only if others take more than their share.
+    Over,
+    /// It may not join.
+    FarOver,
+}
+
+/// Watches one queue.
+#[derive(Debug)]
+pub(crate) struct StandingQueue {
+    /// The wait that is always allowed; `None` when nobody is ever refused.
+    limit: Option<Duration>,
+    window: Mutex<Window>,
+}
+
+#[derive(Debug)]
+struct Window {
+    began: Instant,
+    shortest: Duration,
+    asked: u32,
+    refused: u32,
+    stands: bool,
+}
+
+impl StandingQueue {
+    pub(crate) fn new(limit: Option<Duration>, now: Instant) -> Self {
+        Self {
+            limit,
+            window: Mutex::new(Window::new(now, false)),
+        }
+    }
+
+    /// Counts one that would wait this long, and returns whether it may.
+    pub(crate) fn ask(&self, now: Instant, wait: Duration) -> Pressure {
+        let Some(limit) = self.limit else {
+            return Pressure::None;
+        };
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = now.saturating_duration_since(window.began);
+        if age >= INTERVAL {
+            // An interval in which nobody asked is an interval without a queue.
+            let stands = age < INTERVAL * 2 && window.goes_on_standing(limit);
+            *window = Window::new(now, stands);
+        }
+        window.shortest = window.shortest.min(wait);
+        window.asked += 1;
+        pressure(window.stands, limit, wait)
+    }
+
+    /// The same for one that is not counted: it asks again, or is refused and counted by [`refuse`](Self::refuse).
+    pub(crate) fn look(&self, wait: Duration) -> Pressure {
+        let Some(limit) = self.limit else {
+            return Pressure::None;
+        };
+        let window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        pressure(window.stands, limit, wait)
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn refuse(&self) {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.refused += 1;
+    }
+}
+
+fn pressure(stands: bool, limit: Duration, wait: Duration) -> Pressure {
+    match wait {
+        wait if !stands || wait <= limit => Pressure::None,
+        wait if wait <= limit * FAR => Pressure::Over,
+        _ => Pressure::FarOver,
+    }
+}
+
+impl Window {
+    fn new(began: Instant, stands: bool) -> Self {
+        Self {
+            began,
+            shortest: Duration::MAX,
+            asked: 0,
+            refused: 0,
+            stands,
+        }
+    }
+
+    /// Returns whether the queue stands after this window.
+    fn goes_on_standing(&self, limit: Duration) -> bool {
+        if self.stands {
+            self.refused * FEW >= self.asked.max(1)
+        } else {
+            self.asked > 0 && self.shortest > limit
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{INTERVAL, Pressure, StandingQueue};
+    use std::time::{Duration, Instant};
+
+    const LIMIT: Duration = Duration::from_millis(10);
+    const STEP: Duration = Duration::from_millis(5);
+
+    struct Clocked {
+        queue: StandingQueue,
+        now: Instant,
+    }
+
+    impl Clocked {
+        fn new(limit: Option<Duration>) -> Self {
+            let now = Instant::now();
+            Self {
+                queue: StandingQueue::new(limit, now),
+                now,
+            }
+        }
+
+        /// Asks every few milliseconds, refuses where it must, and returns how many of so many were refused.
+        fn load(&mut self, times: usize, wait: Duration) -> usize {
+            (0..times).filter(|_| self.one(wait)).count()
+        }
+
+        fn one(&mut self, wait: Duration) -> bool {
+            self.now += STEP;
+            let refused = self.queue.ask(self.now, wait) != Pressure::None;
+            if refused {
+                self.queue.refuse();
+            }
+            refused
+        }
+    }
+
+    #[test]
+    fn a_burst_that_is_worked_off_costs_nobody_anything() {
+        let mut queue = Clocked::new(Some(LIMIT));
+        for _ in 0..50 {
+            assert_eq!(
+                queue.load(15, LIMIT * 9),
+                0,
+                "long for three quarters of an interval"
+            );
+            assert_eq!(queue.load(5, Duration::ZERO), 0);
+        }
+    }
+
+    #[test]
+    fn a_queue_that_stands_refuses_whoever_would_wait_too_long_and_nobody_else() {
+        let mut queue = Clocked::new(Some(LIMIT));
+        assert!(
+            queue.load(40, LIMIT * 2) <= 21,
+            "an interval or two without refusals"
+        );
+        assert_eq!(queue.load(100, LIMIT * 2), 100);
+        assert!(!queue.one(LIMIT));
+        assert_eq!(queue.queue.look(LIMIT * 4), Pressure::Over);
+        assert_eq!(queue.queue.look(LIMIT * 5), Pressure::FarOver);
+    }
+
+    #[test]
+    fn it_has_passed_when_few_are_refused() {
+        let mut queue = Clocked::new(Some(LIMIT));
+        queue.load(100, LIMIT * 2);
+        // One in twenty still finds it long.
+        for _ in 0..4 {
+            queue.load(1, LIMIT * 2);
+            queue.load(19, Duration::ZERO);
+        }
+        assert_eq!(queue.load(1, LIMIT * 2), 0, "it does not stand any more");
+    }
+
+    #[test]
+    fn it_goes_on_standing_while_many_are_refused() {
+        let mut queue = Clocked::new(Some(LIMIT));
+        queue.load(100, LIMIT * 2);
+        for _ in 0..50 {
+            assert!(queue.one(LIMIT * 2), "half of them are too many");
+            queue.one(Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn silence_is_no_queue() {
+        let mut queue = Clocked::new(Some(LIMIT));
+        queue.load(1, LIMIT * 2);
+        queue.now += INTERVAL * 50;
+        assert!(
+            !queue.one(LIMIT * 2),
+            "one slow moment long ago proves nothing"
+        );
+    }
+
+    #[test]
+    fn without_a_limit_nobody_is_refused() {
+        let mut queue = Clocked::new(None);
+        assert_eq!(queue.load(1_000, Duration::from_secs(9)), 0);
+        assert_eq!(queue.queue.look(Duration::from_secs(9)), Pressure::None);
+    }
+}
