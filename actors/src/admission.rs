@@ -4,6 +4,7 @@
 //! when it does not get shorter, or when its project holds its share of a contended lane already.
 
 use crate::EvaluateError;
+use crate::courier::{Courier, Reply};
 use crate::evaluator::{Evaluate, Work};
 use crate::mailbox::{Refused, WhyRefused};
 use crate::metrics::Metrics;
@@ -18,7 +19,6 @@ use burgee_evaluation::{Evaluations, Selection};
 use rand::RngExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 /// The least time after which a refused caller may try again.
@@ -59,6 +59,8 @@ pub(crate) struct Admission {
     /// Work that is expected to take longer is large.
     large_above: Duration,
     calibration: Arc<Calibration>,
+    /// The way back to the worker that asks.
+    courier: Option<Arc<Courier>>,
     metrics: Arc<Metrics>,
 }
 
@@ -131,7 +133,16 @@ impl Admission {
             large,
             large_above,
             calibration,
+            courier: None,
             metrics,
+        }
+    }
+
+    /// Returns the admission whose answers come by a courier.
+    pub(crate) fn with_courier(&self, courier: Arc<Courier>) -> Self {
+        Self {
+            courier: Some(courier),
+            ..self.clone()
         }
     }
 
@@ -194,7 +205,7 @@ impl Admission {
     ) -> Result<Evaluations, EvaluateError> {
         let started_at = Instant::now();
         let (project, selection) = (Arc::clone(&work.project), work.selection.clone());
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel(self.courier.as_ref());
         self.admit(reserved, work, started_at, deadline, reply)?;
         match timeout_at(deadline.into(), answer).await {
             Ok(Ok(evaluations)) => Ok(evaluations),
@@ -216,7 +227,7 @@ impl Admission {
         work: Work,
         now: Instant,
         deadline: Instant,
-        reply: oneshot::Sender<Evaluations>,
+        reply: Reply<Evaluations>,
     ) -> Result<(), EvaluateError> {
         let Reserved { is_large, place } = reserved;
         let lane = self.lane(is_large);

@@ -5,6 +5,7 @@
 //! measure of waiting work. Neither does I/O.
 
 use crate::convert;
+use crate::courier::Reply;
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 /// What became of reading person and groups.
 pub(crate) type FoundState = Read<Found>;
@@ -46,7 +47,7 @@ pub(crate) struct Evaluate {
     pub(crate) work: Box<Work>,
     pub(crate) deadline: Instant,
     pub(crate) posted_at: Instant,
-    pub(crate) reply: oneshot::Sender<Evaluations>,
+    pub(crate) reply: Reply<Evaluations>,
     /// The project's place in the lane, given back when the work is done or dropped.
     pub(crate) place: Place,
 }
@@ -220,8 +221,7 @@ impl Evaluate {
             }
         };
         metrics.count_outcomes(&evaluations);
-        // The waiter may have gone in the meantime.
-        let _ = reply.send(evaluations);
+        reply.send(evaluations);
         ran
     }
 }

@@ -9,6 +9,7 @@
 //! - [`snapshot`], `freshness`, `unknown_tokens`: the same on disk, how old it is, and which tokens nobody has.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
+//! - `courier`: the way back to the HTTP worker.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
 //! - [`metrics`], [`runtimes`], [`stages`]: what is counted, how late event loops are, where a request's time goes.
 
@@ -18,6 +19,7 @@ mod change_listener;
 mod cohort_cache;
 mod continuity;
 mod convert;
+mod courier;
 pub mod cpu_pool;
 mod definitions_cache;
 pub mod error;

@@ -2,6 +2,7 @@
 //!
 //! One transaction at a time holds all writes that wait at that moment. Whoever asked reads again afterwards.
 
+use crate::courier::Reply;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture};
@@ -9,7 +10,7 @@ use burgee_schema::models::HashKeyWrite;
 use burgee_schema::{Store, chain};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Writes in one transaction.
 const BATCH_SIZE: usize = 500;
@@ -19,7 +20,7 @@ const BATCH_SIZE: usize = 500;
 pub(crate) struct WriteHashKeys {
     pub(crate) write: HashKeyWrite,
     pub(crate) deadline: Instant,
-    pub(crate) reply: oneshot::Sender<Result<(), NotWritten>>,
+    pub(crate) reply: Reply<Result<(), NotWritten>>,
 }
 
 /// The hash keys could not be stored.
@@ -134,7 +135,7 @@ async fn store_all(
         );
     }
     for reply in replies {
-        let _ = reply.send(if result.is_ok() {
+        reply.send(if result.is_ok() {
             Ok(())
         } else {
             Err(NotWritten)

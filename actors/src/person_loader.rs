@@ -4,6 +4,7 @@
 //! the database; while they are, it takes no message, so that its mailbox is the brake.
 
 use crate::convert::failure_code;
+use crate::courier::Reply;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use crate::service_time::ServiceTime;
@@ -13,7 +14,7 @@ use burgee_schema::models::{Found, Lookup};
 use burgee_schema::{Store, chain};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Batches with the database at one time.
 pub(crate) const BATCHES_IN_FLIGHT: usize = 2;
@@ -31,7 +32,7 @@ pub(crate) struct Load {
     pub(crate) lookup: Lookup,
     pub(crate) deadline: Instant,
     pub(crate) posted_at: Instant,
-    pub(crate) reply: oneshot::Sender<Answer>,
+    pub(crate) reply: Reply<Answer>,
 }
 
 /// The actor.
@@ -169,7 +170,7 @@ async fn answer(
     match result {
         Ok(found) => {
             for (reply, found) in replies.into_iter().zip(found) {
-                let _ = reply.send(Ok(found));
+                reply.send(Ok(found));
             }
         }
         Err(error) => {
@@ -181,7 +182,7 @@ async fn answer(
                 "look-ups failed; the flags that need them are answered as failed"
             );
             for reply in replies {
-                let _ = reply.send(Err(code));
+                reply.send(Err(code));
             }
         }
     }

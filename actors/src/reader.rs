@@ -3,6 +3,7 @@
 
 use crate::cohort_cache::CohortCache;
 use crate::continuity;
+use crate::courier::{Courier, Reply};
 use crate::evaluator::FoundState;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
@@ -20,7 +21,6 @@ use burgee_schema::models::{Found, FoundHashKeys, HashKeyWrite, Lookup};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 /// The way to the person loader, the hash-key writer, and the members of static cohorts.
@@ -33,6 +33,8 @@ pub(crate) struct Reader {
     /// How long a look-up takes, its part of a batch.
     pub(crate) service: Arc<ServiceTime>,
     pub(crate) standing: Arc<StandingQueue>,
+    /// The way back to the worker that asks.
+    pub(crate) courier: Option<Arc<Courier>>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -130,7 +132,7 @@ impl Reader {
         lookup: Lookup,
         deadline: Instant,
     ) -> Result<Found, FailureCode> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel(self.courier.as_ref());
         let share = &project.load.lookups;
         let _place = (self.shares)
             .take(share, self.shares.allowed(self.loader.waiting()))
@@ -179,7 +181,7 @@ impl Reader {
             anonymous_id,
             flag_keys: sticky.iter().map(|key| key.to_string()).collect(),
         };
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel(self.courier.as_ref());
         let posted = self.writer.post(WriteHashKeys {
             write,
             deadline,

@@ -145,6 +145,7 @@ impl System {
             loader,
             writer,
             cohorts: cohorts.clone(),
+            courier: None,
             shares: Shares::new(capacity),
             service,
             standing: Arc::new(StandingQueue::new(config.standing_limit, Instant::now())),

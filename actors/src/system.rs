@@ -3,6 +3,7 @@
 use crate::admission::{Admission, ProjectLoad};
 use crate::budget::Budget;
 use crate::cohort_cache::{CatchUp, CohortCache};
+use crate::courier::Courier;
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
 use crate::mailbox::{Mailbox, WhyRefused};
@@ -158,12 +159,17 @@ impl System {
         };
         let queue = WorkerQueue::new(self.standing_limit, &self.metrics);
         actix_rt::spawn(Arc::clone(&queue).run());
-        let admission = match &self.worker_seats {
-            Some(seats) => self.admission.with_home(Seat::start(seats.plan(), arbiter)),
-            None => self.admission.clone(),
-        };
+        let courier = Courier::new();
+        actix_rt::spawn(Arc::clone(&courier).run());
+        let mut admission = self.admission.with_courier(Arc::clone(&courier));
+        if let Some(seats) = &self.worker_seats {
+            admission = admission.with_home(Seat::start(seats.plan(), arbiter));
+        }
+        let mut reader = self.reader.clone();
+        reader.courier = Some(courier);
         Self {
             admission,
+            reader,
             worker: Some(queue),
             ..self.clone()
         }

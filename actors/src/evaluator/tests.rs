@@ -1,4 +1,5 @@
 use super::{Evaluate, Evaluator, Lane, Work};
+use crate::courier::Reply;
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
@@ -17,7 +18,6 @@ use chrono::Utc;
 use chrono_tz::Tz;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
 /// Evaluating for this distinct id panics, in tests.
 pub(crate) const PANIC: &str = "evaluating this one panics";
@@ -64,8 +64,8 @@ fn post(
     evaluator: &Mailbox<Evaluator>,
     work: Work,
     deadline: Duration,
-) -> oneshot::Receiver<Evaluations> {
-    let (reply, answer) = oneshot::channel();
+) -> tokio::sync::oneshot::Receiver<Evaluations> {
+    let (reply, answer) = Reply::channel(None);
     let now = Instant::now();
     evaluator
         .post(Evaluate {

@@ -1,4 +1,5 @@
 use super::{Load, PersonLoader};
+use crate::courier::Reply;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::tests::store;
@@ -8,10 +9,12 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
-fn load(distinct_id: &str, deadline: Instant) -> (Load, oneshot::Receiver<super::Answer>) {
-    let (reply, answer) = oneshot::channel();
+fn load(
+    distinct_id: &str,
+    deadline: Instant,
+) -> (Load, tokio::sync::oneshot::Receiver<super::Answer>) {
+    let (reply, answer) = Reply::channel(None);
     let lookup = Lookup {
         project_id: 1,
         distinct_id: distinct_id.into(),
