@@ -8,7 +8,7 @@ use crate::convert;
 use crate::courier::Reply;
 use crate::cpu_pool::CpuPool;
 use crate::mailbox::{Posted, answers_ping};
-use crate::metrics::Metrics;
+use crate::metrics::{BatchInFlight, Metrics};
 use crate::service_time::{Calibration, ServiceTime};
 use crate::shares::Place;
 use crate::system::ProjectSnapshot;
@@ -19,6 +19,7 @@ use burgee_evaluation::outcome::FailureCode;
 use burgee_evaluation::subject::{Read, StoredState};
 use burgee_evaluation::{Evaluations, Moment, Selection, Stored, Subject, evaluate};
 use burgee_schema::models::Found;
+use prometheus_client::metrics::gauge::Gauge;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -62,6 +63,14 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
+    /// Returns its name in metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Inline => "small",
+            Self::Rayon { .. } => "large",
+        }
+    }
+
     /// Returns how many batches one evaluator has in flight at most.
     pub(crate) fn parallel(&self) -> usize {
         match self {
@@ -78,6 +87,7 @@ pub(crate) struct Evaluator {
     capacity: usize,
     free_slots: Arc<Semaphore>,
     learned: Learned,
+    in_flight: Gauge,
     metrics: Arc<Metrics>,
 }
 
@@ -98,6 +108,7 @@ impl Evaluator {
     ) -> Self {
         Self {
             free_slots: Arc::new(Semaphore::new(lane.parallel())),
+            in_flight: metrics.lane(lane.name()),
             lane,
             capacity,
             learned: Learned {
@@ -143,6 +154,7 @@ impl Handler<Posted<Evaluate>> for Evaluator {
         }
         match &self.lane {
             Lane::Inline => {
+                let _in_flight = BatchInFlight::begin(&self.in_flight);
                 if message.run(&self.learned, &self.metrics) == Ran::Panicked {
                     // The state may be half-changed: the supervisor restarts this actor and keeps its queue.
                     ctx.stop();
@@ -150,7 +162,7 @@ impl Handler<Posted<Evaluate>> for Evaluator {
             }
             Lane::Rayon { pool, .. } => {
                 let (learned, metrics) = (self.learned.clone(), Arc::clone(&self.metrics));
-                let in_flight = metrics.batch_in_flight();
+                let in_flight = BatchInFlight::begin(&self.in_flight);
                 // Only this actor takes slots, and it waits below until one is free.
                 let slot = Arc::clone(&self.free_slots).try_acquire_owned().ok();
                 pool.spawn(move || {

@@ -26,6 +26,12 @@ struct MailboxLabels {
     instance: u32,
 }
 
+/// Labels of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaneLabels {
+    lane: &'static str,
+}
+
 /// Labels of failed flags.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FailureLabels {
@@ -48,6 +54,14 @@ struct RefusalLabels {
 #[derive(Debug)]
 pub(crate) struct BatchInFlight(Gauge);
 
+impl BatchInFlight {
+    /// Counts one more in a lane.
+    pub(crate) fn begin(lane: &Gauge) -> Self {
+        lane.inc();
+        Self(lane.clone())
+    }
+}
+
 impl Drop for BatchInFlight {
     fn drop(&mut self) {
         self.0.dec();
@@ -68,7 +82,7 @@ pub struct Metrics {
     capacity: Family<MailboxLabels, Gauge>,
     refused: Family<MailboxLabels, Counter>,
     requests_refused: Family<RefusalLabels, Counter>,
-    batches_in_flight: Gauge,
+    batches_in_flight: Family<LaneLabels, Gauge>,
     pub(crate) http_wait: Histogram,
     pub(crate) evaluators_replaced: Counter,
     pub(crate) evaluator_wait: Histogram,
@@ -117,7 +131,7 @@ impl Metrics {
             capacity: Family::default(),
             refused: Family::default(),
             requests_refused: Family::default(),
-            batches_in_flight: Gauge::default(),
+            batches_in_flight: Family::default(),
             http_wait: seconds(),
             evaluators_replaced: Counter::default(),
             evaluator_wait: seconds(),
@@ -179,7 +193,7 @@ impl Metrics {
         );
         r.register(
             "burgee_batches_in_flight",
-            "Large evaluations handed to the CPU pool",
+            "Evaluations under way, by lane: small ones on evaluators' threads, large ones handed to the CPU pool",
             self.batches_in_flight.clone(),
         );
         r.register(
@@ -356,9 +370,10 @@ impl Metrics {
         self.requests_refused.get_or_create(&labels).inc();
     }
 
-    pub(crate) fn batch_in_flight(&self) -> BatchInFlight {
-        self.batches_in_flight.inc();
-        BatchInFlight(self.batches_in_flight.clone())
+    /// Returns the gauge of a lane's evaluations under way.
+    pub(crate) fn lane(&self, lane: &'static str) -> Gauge {
+        let labels = LaneLabels { lane };
+        self.batches_in_flight.get_or_create(&labels).clone()
     }
 
     pub(crate) fn count_outcomes(&self, evaluations: &Evaluations) {

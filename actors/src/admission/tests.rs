@@ -354,7 +354,7 @@ async fn large_work_goes_to_the_large_lane() {
     loop {
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
-        if text.contains("burgee_batches_in_flight 0\n") {
+        if text.contains("burgee_batches_in_flight{lane=\"large\"} 0\n") {
             break;
         }
         assert!(Instant::now() < give_up, "{text}");

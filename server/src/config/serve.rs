@@ -277,7 +277,7 @@ pub struct ServeOptions {
     #[arg(
         long,
         env = "BURGEE_STANDING_LIMIT_MS",
-        default_value = "20",
+        default_value = "100",
         value_name = "MS",
         help_heading = "Threads and queues"
     )]
@@ -295,7 +295,7 @@ pub struct ServeOptions {
     #[arg(
         long,
         env = "BURGEE_MAILBOX_CAPACITY",
-        default_value = "256",
+        default_value = "1024",
         value_name = "N",
         help_heading = "Threads and queues"
     )]
