@@ -171,18 +171,13 @@ impl Admission {
         };
         let (now, wait) = (Instant::now(), seat.expected_wait());
         let left = deadline.saturating_duration_since(now);
-        let (place, why) = match seat.standing.ask(now, wait) {
-            _ if wait > left => (None, WhyRefused::Wait),
-            Pressure::None => {
-                let allowed = lane.shares.allowed(lane.waiting());
-                (lane.shares.take(share, allowed), WhyRefused::Share)
-            }
-            Pressure::Over => {
-                let allowed = lane.shares.less();
-                (lane.shares.take(share, allowed), WhyRefused::Standing)
-            }
-            Pressure::FarOver => (None, WhyRefused::Standing),
+        let pressure = seat.standing.ask(now, wait);
+        let (allowed, why) = match pressure {
+            _ if wait > left => return Err(self.refusal(WhyRefused::Wait, wait)),
+            Pressure::None => (lane.shares.allowed(lane.waiting()), WhyRefused::Share),
+            _ => (lane.shares.under(pressure), WhyRefused::Standing),
         };
+        let place = lane.shares.take(share, allowed);
         let Some(place) = place else {
             if why == WhyRefused::Standing {
                 seat.standing.refuse();

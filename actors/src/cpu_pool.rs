@@ -4,6 +4,9 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
+/// How nice the pool's threads are: a third of the weight of other threads.
+const NICE: i32 = 5;
+
 /// A handle to the shared pool; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CpuPool {
@@ -16,6 +19,7 @@ impl CpuPool {
         let threads = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("cpu-{index}"))
+            .start_handler(|_| yield_to_io())
             // Without a handler a panic inside `spawn` would abort the process. The job's own reply channel tells its waiter.
             .panic_handler(|_| tracing::error!("a CPU job panicked"))
             .build()?;
@@ -40,6 +44,15 @@ impl CpuPool {
             let _ = reply.send(job());
         });
         result.await.ok()
+    }
+}
+
+/// Lowers the priority of a thread of the pool, so that when all cores are busy, large work does not hold up those who read and
+/// answer; it still gets its part.
+fn yield_to_io() {
+    let thread = Some(rustix::thread::gettid());
+    if let Err(error) = rustix::process::setpriority_process(thread, NICE) {
+        tracing::debug!(%error, "a thread of the CPU pool keeps its priority");
     }
 }
 

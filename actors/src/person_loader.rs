@@ -73,8 +73,9 @@ impl PersonLoader {
             return self.wait_for_a_batch(ctx);
         };
         let batch = std::mem::take(&mut self.waiting);
-        // A task of its own, because `ctx.wait` also holds up what the context has spawned.
-        actix_rt::spawn(answer(
+        // A task of its own, because `ctx.wait` also holds up what the context has spawned, and on the threads that the
+        // connections live on: from here each step would be a way to them and back.
+        self.store.runtime().spawn(answer(
             batch,
             self.store.clone(),
             Arc::clone(&self.service),

@@ -12,7 +12,7 @@ use crate::person_loader::{BATCHES_IN_FLIGHT, Load, PersonLoader};
 use crate::service_time::ServiceTime;
 use crate::shares::Shares;
 use crate::stages::Stage;
-use crate::standing_queue::{Pressure, StandingQueue};
+use crate::standing_queue::StandingQueue;
 use crate::system::{EvaluateRequest, ProjectSnapshot};
 use burgee_evaluation::outcome::FailureCode;
 use burgee_evaluation::subject::Read;
@@ -43,12 +43,9 @@ impl Reader {
     pub(crate) fn admit(&self, project: &ProjectSnapshot) -> Result<(), Duration> {
         let waiting = self.loader.waiting();
         let wait = self.service.expected_wait(waiting, BATCHES_IN_FLIGHT);
-        let has_room = match self.standing.ask(Instant::now(), wait) {
-            Pressure::None => true,
-            Pressure::Over => (self.shares).has_place(&project.load.lookups, self.shares.less()),
-            Pressure::FarOver => false,
-        };
-        if has_room {
+        let pressure = self.standing.ask(Instant::now(), wait);
+        let allowed = self.shares.under(pressure);
+        if self.shares.has_place(&project.load.lookups, allowed) {
             return Ok(());
         }
         self.standing.refuse();

@@ -1,11 +1,15 @@
 //! One project cannot starve the others: of the places of a queue it may hold a share, but only while the queue is
 //! contended, so that idle capacity is never withheld.
 
+use crate::standing_queue::Pressure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A queue counts as contended when more than one in this many places are taken.
 const CONTENDED_FROM: usize = 4;
+
+/// So many places are never much.
+const FEW: usize = 4;
 
 /// The places of one queue, how many are held, and by how many projects.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(crate) struct Place {
 pub(crate) enum Allowed {
     /// As many as they like.
     All,
+    /// As many as they like, unless one holds much more than the others.
+    Even,
     /// So many, shared fairly.
     Places(usize),
 }
@@ -53,9 +59,19 @@ impl Shares {
         }
     }
 
-    /// Returns what they may hold while the queue is too long: half of what they do, so that it gets shorter.
-    pub(crate) fn less(&self) -> Allowed {
-        Allowed::Places(self.held.load(Ordering::Acquire) / 2)
+    /// Half of what they hold, so that the queue gets shorter.
+    fn less(&self) -> Allowed {
+        Allowed::Places((self.held.load(Ordering::Acquire) / 2).max(1))
+    }
+
+    /// Returns what the projects may hold under a queue's pressure.
+    pub(crate) fn under(&self, pressure: Pressure) -> Allowed {
+        match pressure {
+            Pressure::None => Allowed::All,
+            Pressure::Long => Allowed::Even,
+            Pressure::Over => self.less(),
+            Pressure::FarOver => Allowed::Places(0),
+        }
     }
 
     /// Takes a place for a project, or refuses because it holds its share of what is allowed already.
@@ -82,8 +98,17 @@ impl Shares {
     fn allows(&self, held: usize, allowed: Allowed) -> bool {
         match allowed {
             Allowed::All => true,
+            // Half as much again as its part, and a few.
+            Allowed::Even => {
+                let (all, active) = (
+                    self.held.load(Ordering::Acquire),
+                    self.active.load(Ordering::Acquire),
+                );
+                held < FEW || held * active * 2 <= all * 3
+            }
             Allowed::Places(places) => {
-                held < (places / (self.active.load(Ordering::Acquire) + 1)).max(1)
+                let active = self.active.load(Ordering::Acquire);
+                places > 0 && held < (places / (active + 1)).max(1)
             }
         }
     }
@@ -159,6 +184,25 @@ mod tests {
             "alone, it is refused until the queue is short: {}",
             floods.len()
         );
+    }
+
+    #[test]
+    fn a_long_queue_is_for_all_and_not_for_one() {
+        let shares = Shares::new(0);
+        let flood: Arc<Share> = Arc::default();
+        let _floods: Vec<Place> = (0..60)
+            .map(|_| shares.take(&flood, Allowed::All).unwrap())
+            .collect();
+        assert!(
+            shares.has_place(&flood, Allowed::Even),
+            "alone it is nobody's loss"
+        );
+        let calm: Arc<Share> = Arc::default();
+        let _calm: Vec<Place> = (0..10)
+            .map(|_| shares.take(&calm, Allowed::Even).unwrap())
+            .collect();
+        assert!(shares.take(&flood, Allowed::Even).is_none());
+        assert!(shares.has_place(&calm, Allowed::Even));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! gets short again only gets older. This is controlled delay (CoDel), with refusals in the place of dropped packets.
 //!
 //! A queue stands when nobody found it short for a whole interval. From then on those who would wait longer than the
-//! limit are refused, until few of them are. Pure but for its lock: the time and the expected wait are arguments.
+//! limit are refused, and those who take too much of it earlier, until few of them are. Pure but for its lock: the time and the expected wait are arguments.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,16 +10,22 @@ use std::time::{Duration, Instant};
 /// How long a queue must have been long before anybody is refused for it: more than a burst of connections, or a database
 /// that pauses, takes to be worked off.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// The queue has passed when, in an interval, fewer than one in so many were refused.
+/// An interval is quiet when fewer than one in so many were refused.
 const FEW: u32 = 8;
+/// The queue has passed after so many quiet intervals: refusing makes a queue short, and letting all in again makes it long.
+const QUIET: u32 = 10;
 /// Beyond so many times the limit, nobody is let through.
 const FAR: u32 = 4;
+/// From this part of the limit on a queue is long: too long for the others, if it is one project's work that waits in it.
+const LONG: u32 = 50;
 
 /// What a queue's length means for one that wants to join it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Pressure {
     /// It may join.
     None,
+    /// It may join unless it takes much more than its share.
+    Long,
     /// It may join only if others take more than their share.
     Over,
     /// It may not join.
@@ -41,13 +47,15 @@ struct Window {
     asked: u32,
     refused: u32,
     stands: bool,
+    /// Quiet intervals in a row while it stands.
+    quiet: u32,
 }
 
 impl StandingQueue {
     pub(crate) fn new(limit: Option<Duration>, now: Instant) -> Self {
         Self {
             limit,
-            window: Mutex::new(Window::new(now, false)),
+            window: Mutex::new(Window::new(now)),
         }
     }
 
@@ -60,8 +68,11 @@ impl StandingQueue {
         let age = now.saturating_duration_since(window.began);
         if age >= INTERVAL {
             // An interval in which nobody asked is an interval without a queue.
-            let stands = age < INTERVAL * 2 && window.goes_on_standing(limit);
-            *window = Window::new(now, stands);
+            *window = if age < INTERVAL * 2 {
+                window.next(now, limit)
+            } else {
+                Window::new(now)
+            };
         }
         window.shortest = window.shortest.min(wait);
         window.asked += 1;
@@ -86,29 +97,38 @@ impl StandingQueue {
 
 fn pressure(stands: bool, limit: Duration, wait: Duration) -> Pressure {
     match wait {
-        wait if !stands || wait <= limit => Pressure::None,
+        wait if !stands || wait <= limit / LONG => Pressure::None,
+        wait if wait <= limit => Pressure::Long,
         wait if wait <= limit * FAR => Pressure::Over,
         _ => Pressure::FarOver,
     }
 }
 
 impl Window {
-    fn new(began: Instant, stands: bool) -> Self {
+    fn new(began: Instant) -> Self {
         Self {
             began,
             shortest: Duration::MAX,
             asked: 0,
             refused: 0,
-            stands,
+            stands: false,
+            quiet: 0,
         }
     }
 
-    /// Returns whether the queue stands after this window.
-    fn goes_on_standing(&self, limit: Duration) -> bool {
-        if self.stands {
-            self.refused * FEW >= self.asked.max(1)
+    /// Returns the window after this one.
+    fn next(&self, began: Instant, limit: Duration) -> Self {
+        let is_quiet = self.refused * FEW < self.asked.max(1);
+        let quiet = if is_quiet { self.quiet + 1 } else { 0 };
+        let stands = if self.stands {
+            quiet < QUIET
         } else {
-            self.asked > 0 && self.shortest > limit
+            self.asked > 0 && self.shortest > limit / LONG
+        };
+        Self {
+            stands,
+            quiet: if self.stands { quiet } else { 0 },
+            ..Self::new(began)
         }
     }
 }
@@ -142,7 +162,7 @@ mod tests {
 
         fn one(&mut self, wait: Duration) -> bool {
             self.now += STEP;
-            let refused = self.queue.ask(self.now, wait) != Pressure::None;
+            let refused = self.queue.ask(self.now, wait) > Pressure::Long;
             if refused {
                 self.queue.refuse();
             }
@@ -172,6 +192,8 @@ mod tests {
         );
         assert_eq!(queue.load(100, LIMIT * 2), 100);
         assert!(!queue.one(LIMIT));
+        assert_eq!(queue.queue.look(LIMIT / 50), Pressure::None);
+        assert_eq!(queue.queue.look(LIMIT), Pressure::Long);
         assert_eq!(queue.queue.look(LIMIT * 4), Pressure::Over);
         assert_eq!(queue.queue.look(LIMIT * 5), Pressure::FarOver);
     }
@@ -181,7 +203,7 @@ mod tests {
         let mut queue = Clocked::new(Some(LIMIT));
         queue.load(100, LIMIT * 2);
         // One in twenty still finds it long.
-        for _ in 0..4 {
+        for _ in 0..12 {
             queue.load(1, LIMIT * 2);
             queue.load(19, Duration::ZERO);
         }

@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::runtimes::Runtime;
 use crate::seat::Seat;
-use crate::shares::{Allowed, Place, Shares};
+use crate::shares::{Place, Shares};
 use crate::snapshot::Snapshots;
 use crate::stages::{Stage, StageTimer, Stages};
 use crate::standing_queue::Pressure;
@@ -275,17 +275,15 @@ impl System {
             return Ok(());
         };
         let (pressure, wait) = worker.look(Instant::now());
-        let has_place = match pressure {
-            Pressure::None => return Ok(()),
-            Pressure::FarOver => false,
-            Pressure::Over => {
-                let token = token().and_then(|token| std::str::from_utf8(token).ok());
-                let project = token.and_then(|token| self.published.load().get(token).cloned());
-                project.is_none_or(|project| {
-                    let share = &project.load.requests;
-                    self.requests.has_place(share, self.requests.less())
-                })
-            }
+        if pressure == Pressure::None {
+            return Ok(());
+        }
+        let allowed = self.requests.under(pressure);
+        let token = token().and_then(|token| std::str::from_utf8(token).ok());
+        let project = token.and_then(|token| self.published.load().get(token).cloned());
+        let has_place = match project {
+            Some(project) => self.requests.has_place(&project.load.requests, allowed),
+            None => pressure < Pressure::FarOver,
         };
         if has_place {
             return Ok(());
@@ -301,12 +299,8 @@ impl System {
             .as_ref()
             .map(|worker| worker.ask(Instant::now()));
         let (pressure, wait) = asked.unwrap_or((Pressure::None, Duration::ZERO));
-        let share = &project.load.requests;
-        let place = match pressure {
-            Pressure::None => self.requests.take(share, Allowed::All),
-            Pressure::Over => self.requests.take(share, self.requests.less()),
-            Pressure::FarOver => None,
-        };
+        let allowed = self.requests.under(pressure);
+        let place = self.requests.take(&project.load.requests, allowed);
         place.ok_or_else(|| {
             if let Some(worker) = &self.worker {
                 worker.refuse();

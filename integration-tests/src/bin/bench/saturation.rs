@@ -21,7 +21,7 @@ const STEPS: usize = 12;
 /// A rate is carried when this share of its requests is answered in its time …
 const CARRIED: f64 = 0.98;
 /// … and half of them within this many milliseconds: beyond it they queue.
-const QUEUEING_MS: f64 = 100.0;
+const QUEUEING_MS: f64 = 10.0;
 
 /// What a server carries, in requests per second.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use crate::saturation::{self, OPEN, Steady};
 use crate::scrape::Reading;
 use crate::server::{Baseline, Server};
 use crate::world::{Properties, World};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -199,7 +199,7 @@ fn target(bench: &Bench, server: &Server) -> Target {
     }
 }
 
-/// The small projects alone, then beside the flood, on the same connections.
+/// The small projects alone, then beside the flood. Whoever floods has connections of its own, as other clients would.
 fn flood(
     bench: &Bench,
     name: &str,
@@ -207,29 +207,38 @@ fn flood(
     world: &World,
     rates: &Rates,
 ) -> Result<Flood> {
-    let small = traffic(world, 0);
-    let share = 100.0 * rates.flood / (rates.flood + rates.calm);
-    let flooded = traffic(world, share.round() as u64);
+    let (small, large) = (traffic(world, 0), traffic(world, 100));
     let (warm_up, seconds) = bench.pace.pick((2.0, 8.0), (0.5, 1.5), (0.1, 0.3));
-    let calm = open::Step {
-        traffic: &small,
-        rate: rates.calm,
-        seconds: warm_up + seconds,
+    let half = warm_up + seconds;
+    let step = |traffic, rate, seconds| open::Step {
+        traffic,
+        rate,
+        seconds,
     };
-    let storm = open::Step {
-        traffic: &flooded,
-        rate: rates.calm + rates.flood,
-        seconds: warm_up + seconds,
+    let calm = [step(&small, rates.calm, half * 2.0)];
+    let storm = [step(&large, 1.0, half), step(&large, rates.flood, half)];
+    let after_warm_up = |begin: f64| Span {
+        from: begin + warm_up,
+        to: begin + warm_up + seconds,
     };
     bench.watched(&format!("{name}: one project floods the others"), || {
-        let samples = open::run(target(bench, server), &[calm, storm])?;
-        let after_warm_up = |begin: f64| Span {
-            from: begin + warm_up,
-            to: begin + warm_up + seconds,
-        };
+        let target = target(bench, server);
+        let (calm, storm) = std::thread::scope(|scope| {
+            let storm = scope.spawn(|| open::run(target, &storm));
+            let calm = open::run(target, &calm);
+            (calm, storm.join())
+        });
+        let (calm, storm) = (
+            calm?,
+            storm.map_err(|_panic| anyhow!("the flood panicked"))??,
+        );
+        let mut flood = calm.within(after_warm_up(half));
+        flood
+            .events
+            .extend(storm.within(after_warm_up(half)).events);
         Ok(Flood {
-            calm: samples.within(after_warm_up(0.0)),
-            flood: samples.within(after_warm_up(warm_up + seconds)),
+            calm: calm.within(after_warm_up(0.0)),
+            flood,
         })
     })
 }
