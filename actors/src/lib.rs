@@ -6,7 +6,8 @@
 //! - `admission`, `seat`, `evaluator`, [`cpu_pool`]: who evaluates, where, and who is refused.
 //! - `shares`, `service_time`: what a refusal is decided by.
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
-//! - [`snapshot`], `freshness`, `unknown_tokens`: the same on disk, how old it is, and which tokens nobody has.
+//! - [`snapshot`], `freshness`, `unknown_tokens`, `keys`: the same on disk, how old it is, which tokens nobody has, and when
+//!   keys changed.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
@@ -23,6 +24,7 @@ mod definitions_cache;
 pub mod error;
 mod evaluator;
 mod freshness;
+mod keys;
 mod mailbox;
 pub mod metrics;
 mod override_writer;
@@ -41,6 +43,7 @@ mod unknown_tokens;
 
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
+pub use keys::KeysRevision;
 pub use metrics::Metrics;
 pub use snapshot::Snapshots;
 pub use stages::{Stage, StageTimer, Stages};

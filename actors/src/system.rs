@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
+use crate::keys::KeysRevision;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::reader::Reader;
@@ -127,6 +128,7 @@ pub struct System {
     pub(crate) definitions: Mailbox<DefinitionsCache>,
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) reader: Reader,
+    pub(crate) keys: KeysRevision,
     pub(crate) admission: Admission,
     /// How to seat an evaluator at an HTTP worker, if that is wanted.
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,
@@ -246,8 +248,14 @@ impl System {
         self.metrics.runtimes.watch(runtime, instance)
     }
 
-    /// Has projects read again, and waits until they were: for a process that has just changed them itself.
+    /// Returns what tells when keys changed.
+    pub fn keys_revision(&self) -> KeysRevision {
+        self.keys.clone()
+    }
+
+    /// Has projects read again, and waits until they were: for a process that has just changed them, or their keys, itself.
     pub async fn refresh(&self, projects: Vec<ProjectId>) {
+        self.keys.changed();
         let (done, definitions_are_read) = oneshot::channel();
         let refresh = Refresh {
             projects,

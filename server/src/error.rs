@@ -6,6 +6,7 @@
 mod tests;
 
 use crate::body::{BodyError, DecodeError};
+use crate::credential::CredentialError;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -51,7 +52,10 @@ pub enum ApiError {
     InvalidSecretKey,
     /// A personal key that may not do this.
     #[error("the key lacks a scope")]
-    MissingScope,
+    MissingScope {
+        /// One of these would do, as a sentence names them.
+        wanted: &'static str,
+    },
     /// `distinct_id` is missing and needed.
     #[error("no distinct id")]
     MissingDistinctId,
@@ -144,12 +148,12 @@ impl ApiError {
             Self::InvalidSecretKey => {
                 unauthorized("authentication_failed", "Secret API token is invalid.")
             }
-            Self::MissingScope => (
+            Self::MissingScope { wanted } => (
                 StatusCode::FORBIDDEN,
                 json(
                     "authentication_error",
                     "permission_denied",
-                    "Personal API key lacks required scopes (feature_flag:read or feature_flag:write).",
+                    format!("Personal API key lacks required scopes ({wanted})."),
                 ),
             ),
             Self::MissingDistinctId => (
@@ -234,6 +238,21 @@ impl From<ProjectError> for ApiError {
     }
 }
 
+impl From<CredentialError> for ApiError {
+    /// What could not be checked is never told as a wrong key: some clients drop all their flags on that.
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Missing => Self::NoCredentials,
+            CredentialError::UnknownSecret => Self::InvalidSecretKey,
+            CredentialError::UnknownPersonal => Self::InvalidPersonalKey,
+            CredentialError::MissingScope { wanted } => Self::MissingScope { wanted },
+            CredentialError::DatabaseUnavailable => Self::DatabaseUnavailable,
+            CredentialError::NotChecked => Self::Unavailable,
+            CredentialError::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.content().0
@@ -267,7 +286,7 @@ enum Content {
 struct JsonError {
     r#type: &'static str,
     code: &'static str,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     attr: Option<&'static str>,
 }
 
@@ -288,11 +307,11 @@ fn text(sentence: &'static str) -> Content {
     Content::Text(sentence.into())
 }
 
-fn json(r#type: &'static str, code: &'static str, detail: &'static str) -> Content {
+fn json(r#type: &'static str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Content {
     Content::Json(JsonError {
         r#type,
         code,
-        detail,
+        detail: detail.into(),
         attr: None,
     })
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client_address;
 pub mod config;
 pub mod cors;
+pub mod credential;
 pub mod demo;
 pub mod error;
 pub mod flags_request;

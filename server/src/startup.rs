@@ -2,6 +2,7 @@
 
 use crate::cli::{self, CliError};
 use crate::config::ServeConfig;
+use crate::credential::Credentials;
 use crate::demo;
 use crate::error::OverloadStatus;
 use crate::metrics;
@@ -231,6 +232,7 @@ impl Started {
         let state = AppState {
             edge: Arc::new(edge),
             system: system.clone(),
+            credentials: Arc::new(Credentials::new(store.clone(), &system)),
             registry: Arc::new(registry),
         };
         let metrics = config

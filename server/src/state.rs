@@ -2,6 +2,7 @@
 
 use crate::body::BodyLimits;
 use crate::client_address::Network;
+use crate::credential::Credentials;
 use crate::error::OverloadStatus;
 use crate::metrics::Metrics;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
@@ -97,6 +98,8 @@ pub struct AppState {
     pub edge: Arc<Edge>,
     /// The actors.
     pub system: System,
+    /// Who a key belongs to.
+    pub credentials: Arc<Credentials>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
 }

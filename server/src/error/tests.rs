@@ -16,7 +16,9 @@ fn every_error() -> Vec<ApiError> {
         ApiError::NoCredentials,
         ApiError::InvalidPersonalKey,
         ApiError::InvalidSecretKey,
-        ApiError::MissingScope,
+        ApiError::MissingScope {
+            wanted: "feature_flag:read or feature_flag:write",
+        },
         ApiError::MissingDistinctId,
         ApiError::RateLimited { retry_after: RETRY },
         busy(OverloadStatus::ServiceUnavailable),
