@@ -64,6 +64,9 @@ pub struct FlagDefinition {
     /// Copied to the answer.
     #[serde(default)]
     pub has_experiment: Option<bool>,
+    /// Whether its payload is its value. Nothing in evaluation depends on it.
+    #[serde(default)]
+    pub is_remote_configuration: Option<bool>,
 }
 
 /// The group types of a project: name ↔ index 0…4. Names are case-sensitive.
