@@ -31,8 +31,15 @@ const WAITERS: usize = 4_096;
 /// The pause before a failed refresh is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Token → snapshot, as readers see it.
-pub(crate) type Published = ArcSwap<HashMap<Box<str>, Arc<ProjectSnapshot>>>;
+/// All snapshots, as readers see them.
+pub(crate) type Published = ArcSwap<Projects>;
+
+/// Snapshots by what they are asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Projects {
+    pub(crate) by_token: HashMap<Box<str>, Arc<ProjectSnapshot>>,
+    pub(crate) by_id: HashMap<ProjectId, Arc<ProjectSnapshot>>,
+}
 
 /// The project of a token, or that there is none.
 pub(crate) type FoundProject = Result<Option<Arc<ProjectSnapshot>>, ProjectError>;
@@ -128,7 +135,7 @@ impl DefinitionsCache {
         {
             return; // A newer reading was faster.
         }
-        let mut map = HashMap::clone(&self.published.load());
+        let mut projects = Projects::clone(&self.published.load());
         if let Some(old) = self.projects.insert(
             id,
             Cached {
@@ -137,19 +144,23 @@ impl DefinitionsCache {
                 load: Arc::clone(&snapshot.load),
             },
         ) {
-            map.remove(&old.token);
+            projects.by_token.remove(&old.token);
         }
-        map.insert(token.clone(), Arc::clone(snapshot));
-        self.published.store(Arc::new(map));
+        projects
+            .by_token
+            .insert(token.clone(), Arc::clone(snapshot));
+        projects.by_id.insert(id, Arc::clone(snapshot));
+        self.published.store(Arc::new(projects));
         self.unknown.forget(&token);
         self.count();
     }
 
     fn withdraw(&mut self, project: ProjectId) {
         if let Some(old) = self.projects.remove(&project) {
-            let mut map = HashMap::clone(&self.published.load());
-            map.remove(&old.token);
-            self.published.store(Arc::new(map));
+            let mut projects = Projects::clone(&self.published.load());
+            projects.by_token.remove(&old.token);
+            projects.by_id.remove(&project);
+            self.published.store(Arc::new(projects));
             self.loader.cohorts.do_send(ForgetCohorts(project));
             self.loader.saw(project);
             self.count();
@@ -251,7 +262,7 @@ impl Handler<Posted<FindProject>> for DefinitionsCache {
 
     fn handle(&mut self, message: Posted<FindProject>, ctx: &mut Self::Context) {
         let FindProject { token, reply } = message.open();
-        if let Some(snapshot) = self.published.load().get(&token) {
+        if let Some(snapshot) = self.published.load().by_token.get(&token) {
             let _ = reply.send(Ok(Some(Arc::clone(snapshot))));
             return;
         }

@@ -168,7 +168,7 @@ impl System {
         token: &str,
         deadline: Instant,
     ) -> Result<Option<Arc<ProjectSnapshot>>, ProjectError> {
-        if let Some(snapshot) = self.published.load().get(token) {
+        if let Some(snapshot) = self.published.load().by_token.get(token) {
             self.metrics.definition_hits.inc();
             return Ok(Some(Arc::clone(snapshot)));
         }
@@ -191,6 +191,33 @@ impl System {
             self.metrics.unknown_tokens.inc();
         }
         Ok(found)
+    }
+
+    /// Returns the project of an id, `None` when there is none that could be read. No I/O when the project is cached; meant
+    /// for ids that are known to exist, such as that of a key.
+    pub async fn project_by_id(
+        &self,
+        id: ProjectId,
+        deadline: Instant,
+    ) -> Result<Option<Arc<ProjectSnapshot>>, ProjectError> {
+        let published = || self.published.load().by_id.get(&id).cloned();
+        if let Some(snapshot) = published() {
+            self.metrics.definition_hits.inc();
+            return Ok(Some(snapshot));
+        }
+        let (done, was_read) = oneshot::channel();
+        let refresh = Refresh {
+            projects: vec![id],
+            done: Some(done),
+        };
+        let posted = self.definitions.post(refresh);
+        posted.map_err(|_refused| ProjectError::Unavailable)?;
+        // The cache answers once it has tried; what came of it is among the published ones.
+        if timeout_at(deadline.into(), was_read).await.is_err() {
+            self.metrics.deadline_missed(Stage::Definitions);
+            return Err(ProjectError::TimedOut);
+        }
+        Ok(published())
     }
 
     /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline. Adds to `stages` how long
