@@ -8,6 +8,7 @@ use crate::admission::ProjectLoad;
 use crate::cohort_cache::{CohortCache, CompileCohorts, Compiled, ForgetCohorts};
 use crate::convert;
 use crate::cpu_pool::CpuPool;
+use crate::local_definitions::LocalDefinitions;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use crate::snapshot::Snapshots;
@@ -379,6 +380,8 @@ impl Loader {
         load: Arc<ProjectLoad>,
     ) -> Result<Ready, StoreError> {
         let id = ProjectId(rows.project.id);
+        let made = self.metrics.local_definitions_made.clone();
+        let local_definitions = LocalDefinitions::new(rows.clone(), self.cpu.clone(), made);
         let DefinitionRows {
             project,
             group_types,
@@ -422,6 +425,7 @@ impl Loader {
         let snapshot = ProjectSnapshot {
             id,
             static_members: StaticMembers::new(reach, &slots),
+            local_definitions,
             definitions,
             cohorts,
             zone: convert::zone(&project),

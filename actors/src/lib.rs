@@ -8,6 +8,7 @@
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - [`snapshot`], `freshness`, `unknown_tokens`, `keys`: the same on disk, how old it is, which tokens nobody has, and when
 //!   keys changed.
+//! - `local_definitions`: what SDKs are given that evaluate flags themselves.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
@@ -25,6 +26,7 @@ pub mod error;
 mod evaluator;
 mod freshness;
 mod keys;
+mod local_definitions;
 mod mailbox;
 pub mod metrics;
 mod override_writer;
@@ -44,6 +46,7 @@ mod unknown_tokens;
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
 pub use keys::KeysRevision;
+pub use local_definitions::{Coding, Document};
 pub use metrics::Metrics;
 pub use snapshot::Snapshots;
 pub use stages::{Stage, StageTimer, Stages};

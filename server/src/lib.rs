@@ -5,6 +5,7 @@
 pub mod body;
 pub mod cli;
 pub mod client_address;
+pub mod conditional;
 pub mod config;
 pub mod cors;
 pub mod credential;

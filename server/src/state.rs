@@ -11,6 +11,7 @@ use crate::routes;
 use crate::slow::SlowRequests;
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -40,6 +41,8 @@ pub struct HttpConfig {
     pub metrics_elsewhere: bool,
     /// What posthog-js is told.
     pub remote_config: RemoteConfigSettings,
+    /// Whose files are served under `/static`; `None` for none.
+    pub static_dir: Option<PathBuf>,
 }
 
 impl Default for HttpConfig {
@@ -58,6 +61,7 @@ impl Default for HttpConfig {
             slow_after: Some(Duration::from_millis(250)),
             metrics_elsewhere: false,
             remote_config: RemoteConfigSettings::default(),
+            static_dir: None,
         }
     }
 }
