@@ -2,6 +2,7 @@
 
 use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::definitions_cache::{DefinitionsCache, Refresh, Restore};
+use crate::keys::KeysRevision;
 use crate::mailbox::{Mailbox, Refused};
 use crate::metrics::Metrics;
 use crate::snapshot::{Saved, Snapshots};
@@ -23,6 +24,7 @@ pub(crate) struct ChangeListener {
     pub(crate) store: Store,
     pub(crate) definitions: Mailbox<DefinitionsCache>,
     pub(crate) cohorts: Mailbox<CohortCache>,
+    pub(crate) keys: KeysRevision,
     pub(crate) poll: Duration,
     pub(crate) started: Arc<AtomicBool>,
     pub(crate) metrics: Arc<Metrics>,
@@ -53,10 +55,15 @@ impl ChangeListener {
         };
         self.started.store(true, Ordering::Release);
         let mut feed = self.store.follow_changes(sequence, self.poll);
+        // What was asked before the feed begins is not told of by it.
+        self.keys.changed();
         self.metrics.freshness.follows(feed.synchronised());
         loop {
             match feed.next().await {
                 Ok(changes) => {
+                    if changes.iter().any(may_change_keys) {
+                        self.keys.changed();
+                    }
                     if changes.iter().any(|change| change.members().is_some()) {
                         self.tell_cohorts().await;
                     }
@@ -145,6 +152,11 @@ impl ChangeListener {
             tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
+}
+
+/// A project that goes takes its keys along, and what a newer program wrote may be anything.
+fn may_change_keys(change: &ChangeRow) -> bool {
+    matches!(change.kind, ChangeKind::Keys | ChangeKind::Project)
 }
 
 /// Returns the projects whose definitions changed. The cohort cache reads changed memberships by itself; people and groups

@@ -59,6 +59,7 @@ pub(crate) fn flag(row: FlagRow) -> Result<FlagDefinition, serde_json::Error> {
             .transpose()?,
         bucketing_identifier: row.bucketing_identifier,
         has_experiment: Some(row.has_experiment),
+        is_remote_configuration: Some(row.is_remote_configuration),
     })
 }
 

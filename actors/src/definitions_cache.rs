@@ -8,6 +8,7 @@ use crate::admission::ProjectLoad;
 use crate::cohort_cache::{CohortCache, CompileCohorts, Compiled, ForgetCohorts};
 use crate::convert;
 use crate::cpu_pool::CpuPool;
+use crate::local_definitions::LocalDefinitions;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use crate::snapshot::Snapshots;
@@ -31,8 +32,15 @@ const WAITERS: usize = 4_096;
 /// The pause before a failed refresh is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Token → snapshot, as readers see it.
-pub(crate) type Published = ArcSwap<HashMap<Box<str>, Arc<ProjectSnapshot>>>;
+/// All snapshots, as readers see them.
+pub(crate) type Published = ArcSwap<Projects>;
+
+/// Snapshots by what they are asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Projects {
+    pub(crate) by_token: HashMap<Box<str>, Arc<ProjectSnapshot>>,
+    pub(crate) by_id: HashMap<ProjectId, Arc<ProjectSnapshot>>,
+}
 
 /// The project of a token, or that there is none.
 pub(crate) type FoundProject = Result<Option<Arc<ProjectSnapshot>>, ProjectError>;
@@ -128,7 +136,7 @@ impl DefinitionsCache {
         {
             return; // A newer reading was faster.
         }
-        let mut map = HashMap::clone(&self.published.load());
+        let mut projects = Projects::clone(&self.published.load());
         if let Some(old) = self.projects.insert(
             id,
             Cached {
@@ -137,19 +145,23 @@ impl DefinitionsCache {
                 load: Arc::clone(&snapshot.load),
             },
         ) {
-            map.remove(&old.token);
+            projects.by_token.remove(&old.token);
         }
-        map.insert(token.clone(), Arc::clone(snapshot));
-        self.published.store(Arc::new(map));
+        projects
+            .by_token
+            .insert(token.clone(), Arc::clone(snapshot));
+        projects.by_id.insert(id, Arc::clone(snapshot));
+        self.published.store(Arc::new(projects));
         self.unknown.forget(&token);
         self.count();
     }
 
     fn withdraw(&mut self, project: ProjectId) {
         if let Some(old) = self.projects.remove(&project) {
-            let mut map = HashMap::clone(&self.published.load());
-            map.remove(&old.token);
-            self.published.store(Arc::new(map));
+            let mut projects = Projects::clone(&self.published.load());
+            projects.by_token.remove(&old.token);
+            projects.by_id.remove(&project);
+            self.published.store(Arc::new(projects));
             self.loader.cohorts.do_send(ForgetCohorts(project));
             self.loader.saw(project);
             self.count();
@@ -251,7 +263,7 @@ impl Handler<Posted<FindProject>> for DefinitionsCache {
 
     fn handle(&mut self, message: Posted<FindProject>, ctx: &mut Self::Context) {
         let FindProject { token, reply } = message.open();
-        if let Some(snapshot) = self.published.load().get(&token) {
+        if let Some(snapshot) = self.published.load().by_token.get(&token) {
             let _ = reply.send(Ok(Some(Arc::clone(snapshot))));
             return;
         }
@@ -368,6 +380,8 @@ impl Loader {
         load: Arc<ProjectLoad>,
     ) -> Result<Ready, StoreError> {
         let id = ProjectId(rows.project.id);
+        let made = self.metrics.local_definitions_made.clone();
+        let local_definitions = LocalDefinitions::new(rows.clone(), self.cpu.clone(), made);
         let DefinitionRows {
             project,
             group_types,
@@ -411,6 +425,7 @@ impl Loader {
         let snapshot = ProjectSnapshot {
             id,
             static_members: StaticMembers::new(reach, &slots),
+            local_definitions,
             definitions,
             cohorts,
             zone: convert::zone(&project),

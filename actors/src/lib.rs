@@ -6,7 +6,9 @@
 //! - `admission`, `seat`, `evaluator`, [`cpu_pool`]: who evaluates, where, and who is refused.
 //! - `shares`, `service_time`, `standing_queue`, `worker_queue`: what a refusal is decided by.
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
-//! - [`snapshot`], `freshness`, `unknown_tokens`: the same on disk, how old it is, and which tokens nobody has.
+//! - [`snapshot`], `freshness`, `unknown_tokens`, `keys`: the same on disk, how old it is, which tokens nobody has, and when
+//!   keys changed.
+//! - `local_definitions`: what SDKs are given that evaluate flags themselves.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `courier`: the way back to the HTTP worker.
@@ -25,6 +27,8 @@ mod definitions_cache;
 pub mod error;
 mod evaluator;
 mod freshness;
+mod keys;
+mod local_definitions;
 mod mailbox;
 pub mod metrics;
 mod override_writer;
@@ -45,6 +49,8 @@ mod worker_queue;
 
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
+pub use keys::KeysRevision;
+pub use local_definitions::{Coding, Document};
 pub use metrics::Metrics;
 pub use snapshot::Snapshots;
 pub use stages::{Stage, StageTimer, Stages};

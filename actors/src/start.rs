@@ -6,6 +6,7 @@ use crate::cohort_cache::{CohortCache, MemberSource};
 use crate::cpu_pool::CpuPool;
 use crate::definitions_cache::{self, DefinitionsCache, Loader, Published};
 use crate::evaluator;
+use crate::keys::KeysRevision;
 use crate::mailbox::{Mailbox, Ping};
 use crate::metrics::{MailboxMetrics, Metrics};
 use crate::override_writer::OverrideWriter;
@@ -130,10 +131,12 @@ impl System {
             state.spawn(Writer::new(snapshots, store.clone(), Arc::clone(&metrics)).run());
         }
         let started = Arc::new(AtomicBool::new(false));
+        let keys = KeysRevision::default();
         let listener = ChangeListener {
             store,
             definitions: definitions.clone(),
             cohorts: cohorts.clone(),
+            keys: keys.clone(),
             poll: config.poll,
             started: Arc::clone(&started),
             metrics: Arc::clone(&metrics),
@@ -156,6 +159,7 @@ impl System {
             definitions,
             cohorts,
             reader,
+            keys,
             admission,
             worker_seats,
             worker: None,

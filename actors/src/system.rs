@@ -6,6 +6,8 @@ use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::courier::Courier;
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
+use crate::keys::KeysRevision;
+use crate::local_definitions::{Document, LocalDefinitions};
 use crate::mailbox::{Mailbox, WhyRefused};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
@@ -48,6 +50,7 @@ pub struct ProjectSnapshot {
     /// What it holds of each queue; the same for all snapshots of a project.
     pub(crate) load: Arc<ProjectLoad>,
     pub(crate) static_members: StaticMembers,
+    pub(crate) local_definitions: LocalDefinitions,
 }
 
 /// What the edge asks for: inputs that were read from the request, nothing stored.
@@ -133,6 +136,7 @@ pub struct System {
     pub(crate) definitions: Mailbox<DefinitionsCache>,
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) reader: Reader,
+    pub(crate) keys: KeysRevision,
     pub(crate) admission: Admission,
     /// How to seat an evaluator at an HTTP worker, if that is wanted.
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,
@@ -188,7 +192,7 @@ impl System {
         token: &str,
         deadline: Instant,
     ) -> Result<Option<Arc<ProjectSnapshot>>, ProjectError> {
-        if let Some(snapshot) = self.published.load().get(token) {
+        if let Some(snapshot) = self.published.load().by_token.get(token) {
             self.metrics.definition_hits.inc();
             return Ok(Some(Arc::clone(snapshot)));
         }
@@ -211,6 +215,48 @@ impl System {
             self.metrics.unknown_tokens.inc();
         }
         Ok(found)
+    }
+
+    /// Returns the project of an id, `None` when there is none that could be read. No I/O when the project is cached; meant
+    /// for ids that are known to exist, such as that of a key.
+    pub async fn project_by_id(
+        &self,
+        id: ProjectId,
+        deadline: Instant,
+    ) -> Result<Option<Arc<ProjectSnapshot>>, ProjectError> {
+        let published = || self.published.load().by_id.get(&id).cloned();
+        if let Some(snapshot) = published() {
+            self.metrics.definition_hits.inc();
+            return Ok(Some(snapshot));
+        }
+        let (done, was_read) = oneshot::channel();
+        let refresh = Refresh {
+            projects: vec![id],
+            done: Some(done),
+        };
+        let posted = self.definitions.post(refresh);
+        posted.map_err(|_refused| ProjectError::Unavailable)?;
+        // The cache answers once it has tried; what came of it is among the published ones.
+        if timeout_at(deadline.into(), was_read).await.is_err() {
+            self.metrics.deadline_missed(Stage::Definitions);
+            return Err(ProjectError::TimedOut);
+        }
+        Ok(published())
+    }
+
+    /// Returns what SDKs read that evaluate a project's flags themselves. Made at the first call after a change, on the CPU
+    /// pool; `None` when it cannot be made.
+    pub async fn local_definitions(
+        &self,
+        project: &ProjectSnapshot,
+        deadline: Instant,
+    ) -> Result<Option<Arc<Document>>, ProjectError> {
+        let document = project.local_definitions.document(&project.definitions);
+        let document = timeout_at(deadline.into(), document).await;
+        document.map_err(|_elapsed| {
+            self.metrics.deadline_missed(Stage::Definitions);
+            ProjectError::TimedOut
+        })
     }
 
     /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline. Adds to `stages` how long
@@ -280,7 +326,7 @@ impl System {
         }
         let allowed = self.requests.under(pressure);
         let token = token().and_then(|token| std::str::from_utf8(token).ok());
-        let project = token.and_then(|token| self.published.load().get(token).cloned());
+        let project = token.and_then(|token| self.published.load().by_token.get(token).cloned());
         let has_place = match project {
             Some(project) => self.requests.has_place(&project.load.requests, allowed),
             None => pressure < Pressure::FarOver,
@@ -323,8 +369,14 @@ impl System {
         self.metrics.runtimes.watch(runtime, instance)
     }
 
-    /// Has projects read again, and waits until they were: for a process that has just changed them itself.
+    /// Returns what tells when keys changed.
+    pub fn keys_revision(&self) -> KeysRevision {
+        self.keys.clone()
+    }
+
+    /// Has projects read again, and waits until they were: for a process that has just changed them, or their keys, itself.
     pub async fn refresh(&self, projects: Vec<ProjectId>) {
+        self.keys.changed();
         let (done, definitions_are_read) = oneshot::channel();
         let refresh = Refresh {
             projects,

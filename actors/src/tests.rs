@@ -27,6 +27,7 @@ pub(crate) fn flag(id: i32, key: &str) -> FlagDefinition {
         evaluation_contexts: None,
         bucketing_identifier: None,
         has_experiment: None,
+        is_remote_configuration: None,
     }
 }
 

@@ -34,6 +34,7 @@ diesel::table! {
         evaluation_contexts -> Nullable<Text>,
         bucketing_identifier -> Nullable<Text>,
         has_experiment -> Bool,
+        is_remote_configuration -> Bool,
     }
 }
 

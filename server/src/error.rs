@@ -6,6 +6,7 @@
 mod tests;
 
 use crate::body::{BodyError, DecodeError};
+use crate::credential::CredentialError;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -51,7 +52,10 @@ pub enum ApiError {
     InvalidSecretKey,
     /// A personal key that may not do this.
     #[error("the key lacks a scope")]
-    MissingScope,
+    MissingScope {
+        /// One of these would do, as a sentence names them.
+        wanted: &'static str,
+    },
     /// `distinct_id` is missing and needed.
     #[error("no distinct id")]
     MissingDistinctId,
@@ -83,6 +87,18 @@ pub enum ApiError {
     /// A database query failed.
     #[error("a database query failed")]
     Database,
+    /// A key that is another project's, where that is told.
+    #[error("the key belongs to another project")]
+    WrongProject,
+    /// No such flag, or whatever else a known path asks for.
+    #[error("no such object")]
+    NoSuchObject,
+    /// Something that must not happen, on a route that answers in JSON.
+    #[error("unexpected")]
+    Unexpected,
+    /// Another error, its sentence in JSON.
+    #[error(transparent)]
+    AsJson(Box<Self>),
     /// No such path.
     #[error("not found")]
     NotFound,
@@ -123,6 +139,11 @@ impl ApiError {
         }
     }
 
+    /// Returns the same error for a client that reads every answer as JSON.
+    pub fn as_json(self) -> Self {
+        Self::AsJson(Box::new(self))
+    }
+
     fn content(&self) -> (StatusCode, Content) {
         match self {
             Self::Body(error) => body_content(error),
@@ -144,12 +165,12 @@ impl ApiError {
             Self::InvalidSecretKey => {
                 unauthorized("authentication_failed", "Secret API token is invalid.")
             }
-            Self::MissingScope => (
+            Self::MissingScope { wanted } => (
                 StatusCode::FORBIDDEN,
                 json(
                     "authentication_error",
                     "permission_denied",
-                    "Personal API key lacks required scopes (feature_flag:read or feature_flag:write).",
+                    format!("Personal API key lacks required scopes ({wanted})."),
                 ),
             ),
             Self::MissingDistinctId => (
@@ -167,6 +188,19 @@ impl ApiError {
                 ),
             ),
             Self::Busy { waited, status, .. } => (overload_status(*status), busy(*waited)),
+            Self::WrongProject => (
+                StatusCode::FORBIDDEN,
+                json(
+                    "authentication_error",
+                    "permission_denied",
+                    "The credential belongs to another project.",
+                ),
+            ),
+            Self::NoSuchObject => (
+                StatusCode::NOT_FOUND,
+                json("invalid_request", "not_found", "Not found."),
+            ),
+            Self::AsJson(error) => in_json(error.content()),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 json("invalid_request", "not_found", "Endpoint not found."),
@@ -176,6 +210,7 @@ impl ApiError {
             | Self::Unavailable
             | Self::DatabaseUnavailable
             | Self::Database
+            | Self::Unexpected
             | Self::Internal => self.failure(),
         }
     }
@@ -206,6 +241,14 @@ impl ApiError {
                     "A database error occurred. Please try again later or contact support if the problem persists.",
                 ),
             ),
+            Self::Unexpected => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                json(
+                    "server_error",
+                    "unexpected_error",
+                    "An unexpected error occurred",
+                ),
+            ),
             _ => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 text(
@@ -220,6 +263,7 @@ impl ApiError {
             Self::RateLimited { retry_after } | Self::Busy { retry_after, .. } => {
                 Some(*retry_after)
             }
+            Self::AsJson(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -230,6 +274,21 @@ impl From<ProjectError> for ApiError {
         match error {
             ProjectError::Unavailable => Self::Unavailable,
             ProjectError::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    /// What could not be checked is never told as a wrong key: some clients drop all their flags on that.
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Missing => Self::NoCredentials,
+            CredentialError::UnknownSecret => Self::InvalidSecretKey,
+            CredentialError::UnknownPersonal => Self::InvalidPersonalKey,
+            CredentialError::MissingScope { wanted } => Self::MissingScope { wanted },
+            CredentialError::DatabaseUnavailable => Self::DatabaseUnavailable,
+            CredentialError::NotChecked => Self::Unavailable,
+            CredentialError::TimedOut => Self::TimedOut,
         }
     }
 }
@@ -267,7 +326,7 @@ enum Content {
 struct JsonError {
     r#type: &'static str,
     code: &'static str,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     attr: Option<&'static str>,
 }
 
@@ -288,13 +347,21 @@ fn text(sentence: &'static str) -> Content {
     Content::Text(sentence.into())
 }
 
-fn json(r#type: &'static str, code: &'static str, detail: &'static str) -> Content {
+fn json(r#type: &'static str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Content {
     Content::Json(JsonError {
         r#type,
         code,
-        detail,
+        detail: detail.into(),
         attr: None,
     })
+}
+
+/// Puts a sentence into a JSON error; what has a JSON body keeps it.
+fn in_json((status, content): (StatusCode, Content)) -> (StatusCode, Content) {
+    match content {
+        Content::Text(sentence) => (status, json("server_error", "error", sentence)),
+        content => (status, content),
+    }
 }
 
 fn unauthorized(code: &'static str, detail: &'static str) -> (StatusCode, Content) {

@@ -5,8 +5,10 @@
 pub mod body;
 pub mod cli;
 pub mod client_address;
+pub mod conditional;
 pub mod config;
 pub mod cors;
+pub mod credential;
 pub mod demo;
 pub mod error;
 pub mod flags_request;

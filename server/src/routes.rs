@@ -2,10 +2,14 @@
 //!
 //! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
 
+mod browser;
+mod definitions;
 mod flags;
 mod health;
 mod index;
+mod keyed;
 mod metrics;
+mod payload;
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -26,6 +30,22 @@ pub enum Route {
     Flags,
     /// `/decide`, its older name
     Decide,
+    /// `/flags/definitions`
+    Definitions,
+    /// Its older path
+    LocalEvaluation,
+    /// Its older path with the project in it
+    ProjectLocalEvaluation,
+    /// The payload of a remote configuration flag
+    Payload,
+    /// `/array/{token}/config`
+    RemoteConfig,
+    /// The same as a script
+    RemoteConfigScript,
+    /// `/api/surveys`
+    Surveys,
+    /// `/static`
+    Static,
     /// `/_liveness`
     Liveness,
     /// `/_readiness`
@@ -48,9 +68,17 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::Flags,
         Self::Decide,
+        Self::Definitions,
+        Self::LocalEvaluation,
+        Self::ProjectLocalEvaluation,
+        Self::Payload,
+        Self::RemoteConfig,
+        Self::RemoteConfigScript,
+        Self::Surveys,
+        Self::Static,
         Self::Liveness,
         Self::Readiness,
         Self::Startup,
@@ -66,6 +94,16 @@ impl Route {
         match self {
             Self::Flags => "/flags",
             Self::Decide => "/decide",
+            Self::Definitions => "/flags/definitions",
+            Self::LocalEvaluation => "/api/feature_flag/local_evaluation",
+            Self::ProjectLocalEvaluation => {
+                "/api/projects/{project}/feature_flags/local_evaluation"
+            }
+            Self::Payload => "/api/projects/{project}/feature_flags/{key}/remote_config",
+            Self::RemoteConfig => "/array/{token}/config",
+            Self::RemoteConfigScript => "/array/{token}/config.js",
+            Self::Surveys => "/api/surveys",
+            Self::Static => "/static/{path:.*}",
             Self::Liveness => "/_liveness",
             Self::Readiness => "/_readiness",
             Self::Startup => "/_startup",
@@ -88,7 +126,17 @@ impl Route {
 
     /// Returns whether it is for those who run the server, and has to answer when nothing else does.
     pub const fn is_operations(self) -> bool {
-        !matches!(self, Self::Flags | Self::Decide | Self::Unmatched)
+        matches!(
+            self,
+            Self::Liveness
+                | Self::Readiness
+                | Self::Startup
+                | Self::Healthz
+                | Self::Livez
+                | Self::Readyz
+                | Self::Metrics
+                | Self::Index
+        )
     }
 
     /// Returns the route of a path that has neither base path nor repeated leading slashes.
@@ -98,8 +146,29 @@ impl Route {
             Some(shorter) => shorter,
         };
         let mut all = Self::ALL.into_iter();
-        all.find(|route| route.label() == path)
+        all.find(|route| is_path_of(path, route.label()))
             .unwrap_or(Self::Unmatched)
+    }
+}
+
+/// Returns whether a path fits a pattern: each part the same, or in braces and then any that is not empty; `{path:.*}` at the end
+/// fits any number of parts.
+fn is_path_of(path: &str, pattern: &str) -> bool {
+    if path == pattern {
+        return true;
+    }
+    if !pattern.contains('{') {
+        return false;
+    }
+    let (mut parts, mut patterns) = (path.split('/'), pattern.split('/'));
+    loop {
+        match (parts.next(), patterns.next()) {
+            (None, None) => return true,
+            (Some(_), Some("{path:.*}")) => return true,
+            (Some(part), Some(pattern)) if part == pattern => {}
+            (Some(part), Some(pattern)) if !part.is_empty() && pattern.starts_with('{') => {}
+            _ => return false,
+        }
     }
 }
 
@@ -177,6 +246,18 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::Decide, |it| {
         flags::register(it, Route::Decide)
     });
+    for route in [
+        Route::Definitions,
+        Route::LocalEvaluation,
+        Route::ProjectLocalEvaluation,
+    ] {
+        both(config, route, definitions::register);
+    }
+    both(config, Route::Payload, payload::register);
+    both(config, Route::RemoteConfig, browser::register_config);
+    both(config, Route::RemoteConfigScript, browser::register_script);
+    both(config, Route::Surveys, browser::register_surveys);
+    both(config, Route::Static, browser::register_files);
     for route in [Route::Liveness, Route::Healthz, Route::Livez] {
         both(config, route, |it| read_only(it, health::liveness));
     }
@@ -191,7 +272,11 @@ fn configure_flags(config: &mut web::ServiceConfig) {
 fn both(config: &mut web::ServiceConfig, route: Route, build: impl Fn(Resource) -> Resource) {
     let label = route.label();
     let paths = [label.to_owned(), format!("{label}/")];
-    let count = if route == Route::Index { 1 } else { 2 };
+    let count = if matches!(route, Route::Index | Route::Static) {
+        1
+    } else {
+        2
+    };
     for path in paths.into_iter().take(count) {
         let resource = build(web::resource(path));
         config.service(fallbacks(resource, route));

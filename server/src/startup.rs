@@ -2,6 +2,7 @@
 
 use crate::cli::{self, CliError};
 use crate::config::ServeConfig;
+use crate::credential::Credentials;
 use crate::demo;
 use crate::error::OverloadStatus;
 use crate::metrics;
@@ -231,6 +232,7 @@ impl Started {
         let state = AppState {
             edge: Arc::new(edge),
             system: system.clone(),
+            credentials: Arc::new(Credentials::new(store.clone(), &system)),
             registry: Arc::new(registry),
         };
         let metrics = config
@@ -320,6 +322,8 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
         rate_limits: config.rate_limits,
         trusted_proxies: config.trusted_proxies.clone(),
         slow_after: config.slow_request,
+        remote_config: config.remote_config,
+        static_dir: config.static_dir.clone(),
         metrics_elsewhere: config.metrics_listen.is_some(),
         overload_status: match config.overload_status {
             504 => OverloadStatus::GatewayTimeout,

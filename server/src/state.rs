@@ -2,6 +2,7 @@
 
 use crate::body::BodyLimits;
 use crate::client_address::Network;
+use crate::credential::Credentials;
 use crate::error::OverloadStatus;
 use crate::metrics::Metrics;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
@@ -10,6 +11,7 @@ use crate::routes;
 use crate::slow::SlowRequests;
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -39,6 +41,8 @@ pub struct HttpConfig {
     pub metrics_elsewhere: bool,
     /// What posthog-js is told.
     pub remote_config: RemoteConfigSettings,
+    /// Whose files are served under `/static`; `None` for none.
+    pub static_dir: Option<PathBuf>,
 }
 
 impl Default for HttpConfig {
@@ -57,6 +61,7 @@ impl Default for HttpConfig {
             slow_after: Some(Duration::from_millis(250)),
             metrics_elsewhere: false,
             remote_config: RemoteConfigSettings::default(),
+            static_dir: None,
         }
     }
 }
@@ -97,6 +102,8 @@ pub struct AppState {
     pub edge: Arc<Edge>,
     /// The actors.
     pub system: System,
+    /// Who a key belongs to.
+    pub credentials: Arc<Credentials>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
 }

@@ -1,6 +1,7 @@
 use super::{Evaluate, Evaluator, Lane, Work};
 use crate::courier::Reply;
 use crate::cpu_pool::CpuPool;
+use crate::local_definitions::LocalDefinitions;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::service_time::Calibration;
@@ -39,6 +40,7 @@ pub(crate) fn project() -> Arc<ProjectSnapshot> {
         matching: MatchingVersion::Default,
         load: Arc::default(),
         static_members: StaticMembers::default(),
+        local_definitions: LocalDefinitions::none(),
     })
 }
 

@@ -39,6 +39,7 @@ fn rows(id: i64) -> Rows {
             evaluation_contexts: Some(r#"["a"]"#.into()),
             bucketing_identifier: None,
             has_experiment: true,
+            is_remote_configuration: true,
         }],
         cohorts: vec![CohortRow {
             id: 4,

@@ -51,6 +51,7 @@ fn flag(id: i32, key: &str, filters: &str) -> FlagRow {
         evaluation_contexts: None,
         bucketing_identifier: None,
         has_experiment: false,
+        is_remote_configuration: false,
     }
 }
 

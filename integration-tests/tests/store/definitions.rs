@@ -32,6 +32,7 @@ async fn a_projects_definitions_come_back_as_they_were_written(database: TestDat
         evaluation_contexts: Some(r#"["docs"]"#.to_owned()),
         bucketing_identifier: Some("device_id".to_owned()),
         has_experiment: true,
+        is_remote_configuration: true,
         ..flag(7, "a b")
     };
     let full_cohort = CohortRow {

@@ -87,6 +87,7 @@ pub(crate) fn flag(id: i32, key: &str) -> FlagRow {
         evaluation_contexts: None,
         bucketing_identifier: None,
         has_experiment: false,
+        is_remote_configuration: false,
     }
 }
 

@@ -43,6 +43,9 @@ pub struct FlagRow {
     pub bucketing_identifier: Option<String>,
     /// Copied to answers.
     pub has_experiment: bool,
+    /// Whether it is asked for its payload alone.
+    #[serde(default)]
+    pub is_remote_configuration: bool,
 }
 
 pub(crate) async fn of_project(
@@ -85,6 +88,7 @@ pub(crate) async fn put(connection: &mut Connection, row: &FlagRow) -> Result<()
             flags::evaluation_contexts.eq(&row.evaluation_contexts),
             flags::bucketing_identifier.eq(&row.bucketing_identifier),
             flags::has_experiment.eq(row.has_experiment),
+            flags::is_remote_configuration.eq(row.is_remote_configuration),
         ))
         .execute(connection)
     )?;

@@ -1,10 +1,12 @@
 //! The settings of `burgee serve`.
 
 use super::DatabaseUrl;
+use super::browsers::BrowserOptions;
 use super::faults::{ConfigError, Faults};
 use super::limits::LimitOptions;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
+use crate::remote_config::RemoteConfigSettings;
 use burgee_actors::Budget;
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
@@ -323,6 +325,9 @@ pub struct ServeOptions {
     limits: LimitOptions,
 
     #[command(flatten)]
+    browsers: BrowserOptions,
+
+    #[command(flatten)]
     log: LogOptions,
 }
 
@@ -419,6 +424,10 @@ pub struct ServeConfig {
     pub rate_limits: RateLimitConfig,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// What posthog-js is told.
+    pub remote_config: RemoteConfigSettings,
+    /// Whose files are served to browsers.
+    pub static_dir: Option<PathBuf>,
     /// From when on a request is slow.
     pub slow_request: Option<Duration>,
     /// How to log.
@@ -523,6 +532,8 @@ impl ServeOptions {
             ),
             rate_limits: self.limits.rates(f),
             trusted_proxies: self.limits.trusted_proxies(f),
+            remote_config: self.browsers.remote_config(f),
+            static_dir: self.browsers.static_dir.clone(),
             slow_request: self.log.slow_request(f),
             log: self.log.resolve(f),
         };

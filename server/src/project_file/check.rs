@@ -158,6 +158,7 @@ fn flag_definitions<'a>(rows: impl IntoIterator<Item = &'a FlagRow>) -> Vec<Flag
         evaluation_contexts: None,
         bucketing_identifier: row.bucketing_identifier.clone(),
         has_experiment: Some(row.has_experiment),
+        is_remote_configuration: None,
     };
     rows.into_iter().map(definition).collect()
 }

@@ -206,6 +206,7 @@ fn flag(row: &FlagRow) -> Result<Value> {
             row.ensure_experience_continuity,
         ),
         ("has_experiment", row.has_experiment),
+        ("is_remote_configuration", row.is_remote_configuration),
     ] {
         if value {
             members.push((name, Value::Bool(true)));

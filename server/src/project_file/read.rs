@@ -41,6 +41,7 @@ const FLAG: &[&str] = &[
     "evaluation_tags",
     "bucketing_identifier",
     "has_experiment",
+    "is_remote_configuration",
 ];
 const COHORT: &[&str] = &[
     "id",
@@ -303,6 +304,9 @@ fn flag(node: Node, path: &Path<'_>, index: usize, findings: &mut Findings) -> O
         ),
         has_experiment: fields
             .nullable_boolean("has_experiment", findings)
+            .unwrap_or(false),
+        is_remote_configuration: fields
+            .nullable_boolean("is_remote_configuration", findings)
             .unwrap_or(false),
     })
 }

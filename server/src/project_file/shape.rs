@@ -84,6 +84,8 @@ pub(crate) struct FlagEntry {
     pub(crate) bucketing_identifier: Option<String>,
     /// Copied to answers.
     pub(crate) has_experiment: bool,
+    /// Asked for its payload alone.
+    pub(crate) is_remote_configuration: bool,
 }
 
 /// A cohort, by evaluation.md section 1.6.

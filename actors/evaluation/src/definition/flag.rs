@@ -18,6 +18,8 @@ pub struct Flag {
     pub version: i64,
     /// `metadata.has_experiment`.
     pub has_experiment: bool,
+    /// Whether its payload is its value, for protocols in which that can be told.
+    pub is_remote_configuration: bool,
     /// Active and not archived.
     pub(crate) active: bool,
     pub(crate) runtime: Runtime,
@@ -71,6 +73,7 @@ impl Flag {
             key: definition.key.into(),
             version: definition.version.unwrap_or(0),
             has_experiment: definition.has_experiment == Some(true),
+            is_remote_configuration: definition.is_remote_configuration == Some(true),
             active: definition.active && !definition.archived,
             runtime: Runtime::of(definition.evaluation_runtime.as_deref()),
             contexts: definition
@@ -156,7 +159,7 @@ impl Flag {
     }
 
     /// Returns the payload of being on without a variant.
-    pub(crate) fn payload_on(&self) -> Option<&str> {
+    pub fn payload_on(&self) -> Option<&str> {
         self.payloads.on.as_deref()
     }
 

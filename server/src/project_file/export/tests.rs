@@ -106,6 +106,7 @@ projects:
     archived: true
     ensure_experience_continuity: true
     has_experiment: true
+    is_remote_configuration: true
     evaluation_runtime: server
     evaluation_contexts: [web, "null"]
     bucketing_identifier: device_id
@@ -405,7 +406,7 @@ fn objects() -> impl Strategy<Value = Value> {
 fn flags() -> impl Strategy<Value = Value> {
     let flag = (
         texts(),
-        any::<[bool; 4]>(),
+        any::<[bool; 5]>(),
         prop::option::of(texts()),
         objects(),
         values(),
@@ -422,6 +423,7 @@ fn flags() -> impl Strategy<Value = Value> {
                         ("archived", Value::Bool(bits[1])),
                         ("has_experiment", Value::Bool(bits[2])),
                         ("ensure_experience_continuity", Value::Bool(bits[3])),
+                        ("is_remote_configuration", Value::Bool(bits[4])),
                         ("name", name.map_or(Value::Null, Value::Text)),
                     ];
                     let filter = object(vec![

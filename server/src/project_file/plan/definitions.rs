@@ -281,6 +281,7 @@ fn planned_flag(
         }),
         bucketing_identifier: entry.bucketing_identifier,
         has_experiment: entry.has_experiment,
+        is_remote_configuration: entry.is_remote_configuration,
     };
     let source = Source {
         index: entry.index,
