@@ -8,6 +8,7 @@
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - [`snapshot`], `freshness`, `unknown_tokens`, `keys`: the same on disk, how old it is, which tokens nobody has, and when
 //!   keys changed.
+//! - [`revision`], `news`: which state of the definitions somebody has, and that there is a newer one.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
@@ -27,9 +28,11 @@ mod freshness;
 mod keys;
 mod mailbox;
 pub mod metrics;
+mod news;
 mod override_writer;
 mod person_loader;
 mod reader;
+pub mod revision;
 pub mod runtimes;
 mod seat;
 mod service_time;
@@ -45,6 +48,8 @@ pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
 pub use keys::KeysRevision;
 pub use metrics::Metrics;
+pub use news::Follow;
+pub use revision::Revision;
 pub use snapshot::Snapshots;
 pub use stages::{Stage, StageTimer, Stages};
 pub use system::{Config, Database, EvaluateRequest, ProjectSnapshot, Readiness, Source, System};

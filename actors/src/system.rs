@@ -8,7 +8,9 @@ use crate::evaluator::Work;
 use crate::keys::KeysRevision;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
+use crate::news::{Follow, News};
 use crate::reader::Reader;
+use crate::revision::Revision;
 use crate::runtimes::Runtime;
 use crate::seat::Seat;
 use crate::snapshot::Snapshots;
@@ -34,6 +36,10 @@ use tokio::time::timeout_at;
 pub struct ProjectSnapshot {
     /// Its id.
     pub id: ProjectId,
+    /// Its public token.
+    pub token: Box<str>,
+    /// Which state of its definitions this is.
+    pub revision: Revision,
     /// Its flags.
     pub definitions: Arc<Definitions>,
     /// Its cohorts.
@@ -125,6 +131,7 @@ pub struct StartError(#[from] rayon::ThreadPoolBuildError);
 #[derive(Clone)]
 pub struct System {
     pub(crate) published: Arc<Published>,
+    pub(crate) news: Arc<News>,
     pub(crate) definitions: Mailbox<DefinitionsCache>,
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) reader: Reader,
@@ -218,6 +225,32 @@ impl System {
             return Err(ProjectError::TimedOut);
         }
         Ok(published())
+    }
+
+    /// Begins to follow a project's definitions; `None` when the project is gone.
+    pub fn follow(&self, project: ProjectId) -> Option<Follow> {
+        let published = || self.published.load().by_id.get(&project).cloned();
+        self.news.follow(project, published)
+    }
+
+    /// Returns a project as it is once it has reached a revision that another instance told of, or as it is at the deadline.
+    pub async fn reached(
+        &self,
+        project: Arc<ProjectSnapshot>,
+        asked: Revision,
+        deadline: Instant,
+    ) -> Arc<ProjectSnapshot> {
+        if project.revision.is_at_least(asked) {
+            return project;
+        }
+        let Some(mut follow) = self.follow(project.id) else {
+            return project;
+        };
+        let reached = follow.wait_for(|newest| newest.revision.is_at_least(asked));
+        // In time or not: the newest there is.
+        drop(timeout_at(deadline.into(), reached).await);
+        let newest = follow.borrow();
+        Arc::clone(&newest)
     }
 
     /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline. Adds to `stages` how long
