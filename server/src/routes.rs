@@ -6,6 +6,8 @@ mod flags;
 mod health;
 mod index;
 mod metrics;
+mod ofrep;
+mod passage;
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -26,6 +28,10 @@ pub enum Route {
     Flags,
     /// `/decide`, its older name
     Decide,
+    /// `/ofrep/v1/evaluate/flags`
+    OfrepFlags,
+    /// `/ofrep/v1/evaluate/flags/{key}`
+    OfrepFlag,
     /// `/_liveness`
     Liveness,
     /// `/_readiness`
@@ -48,9 +54,11 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Flags,
         Self::Decide,
+        Self::OfrepFlags,
+        Self::OfrepFlag,
         Self::Liveness,
         Self::Readiness,
         Self::Startup,
@@ -66,6 +74,8 @@ impl Route {
         match self {
             Self::Flags => "/flags",
             Self::Decide => "/decide",
+            Self::OfrepFlags => "/ofrep/v1/evaluate/flags",
+            Self::OfrepFlag => "/ofrep/v1/evaluate/flags/{key}",
             Self::Liveness => "/_liveness",
             Self::Readiness => "/_readiness",
             Self::Startup => "/_startup",
@@ -82,13 +92,17 @@ impl Route {
     pub const fn methods(self) -> &'static str {
         match self {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
+            Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
         }
     }
 
     /// Returns whether it is for those who run the server, and has to answer when nothing else does.
     pub const fn is_operations(self) -> bool {
-        !matches!(self, Self::Flags | Self::Decide | Self::Unmatched)
+        !matches!(
+            self,
+            Self::Flags | Self::Decide | Self::OfrepFlags | Self::OfrepFlag | Self::Unmatched
+        )
     }
 
     /// Returns the route of a path that has neither base path nor repeated leading slashes.
@@ -98,8 +112,11 @@ impl Route {
             Some(shorter) => shorter,
         };
         let mut all = Self::ALL.into_iter();
-        all.find(|route| route.label() == path)
-            .unwrap_or(Self::Unmatched)
+        let found = all.find(|route| route.label() == path);
+        found.unwrap_or_else(|| match path.strip_prefix(Self::OfrepFlags.label()) {
+            Some(key) if key.starts_with('/') => Self::OfrepFlag,
+            _ => Self::Unmatched,
+        })
     }
 }
 
@@ -177,6 +194,10 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::Decide, |it| {
         flags::register(it, Route::Decide)
     });
+    both(config, Route::OfrepFlags, ofrep::register_all);
+    // A key may be anything, slashes included; with a slash behind it as well.
+    let one = web::resource(format!("{}/{{key:.+}}", Route::OfrepFlags.label()));
+    config.service(fallbacks(ofrep::register_one(one), Route::OfrepFlag));
     for route in [Route::Liveness, Route::Healthz, Route::Livez] {
         both(config, route, |it| read_only(it, health::liveness));
     }
