@@ -23,4 +23,5 @@ pub mod routes;
 pub mod slow;
 pub mod startup;
 pub mod state;
+pub mod streams;
 pub mod telemetry;

@@ -7,6 +7,6 @@ pub mod answer;
 pub mod context;
 pub mod fault;
 
-pub use answer::{EventStream, FlagSet, write_all, write_one};
+pub use answer::{Endpoint, EventStream, FlagSet, write_all, write_one};
 pub use context::{Asked, ContextFault};
 pub use fault::OfrepError;

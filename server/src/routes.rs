@@ -8,6 +8,8 @@ mod index;
 mod metrics;
 mod ofrep;
 mod passage;
+mod query;
+mod streams;
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -32,6 +34,8 @@ pub enum Route {
     OfrepFlags,
     /// `/ofrep/v1/evaluate/flags/{key}`
     OfrepFlag,
+    /// `/ofrep/v1/events`
+    OfrepEvents,
     /// `/_liveness`
     Liveness,
     /// `/_readiness`
@@ -54,11 +58,12 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
         Self::OfrepFlag,
+        Self::OfrepEvents,
         Self::Liveness,
         Self::Readiness,
         Self::Startup,
@@ -76,6 +81,7 @@ impl Route {
             Self::Decide => "/decide",
             Self::OfrepFlags => "/ofrep/v1/evaluate/flags",
             Self::OfrepFlag => "/ofrep/v1/evaluate/flags/{key}",
+            Self::OfrepEvents => "/ofrep/v1/events",
             Self::Liveness => "/_liveness",
             Self::Readiness => "/_readiness",
             Self::Startup => "/_startup",
@@ -93,6 +99,8 @@ impl Route {
         match self {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
+            // To ask for the head of something without an end is of no use.
+            Self::OfrepEvents => "GET, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
         }
     }
@@ -101,7 +109,12 @@ impl Route {
     pub const fn is_operations(self) -> bool {
         !matches!(
             self,
-            Self::Flags | Self::Decide | Self::OfrepFlags | Self::OfrepFlag | Self::Unmatched
+            Self::Flags
+                | Self::Decide
+                | Self::OfrepFlags
+                | Self::OfrepFlag
+                | Self::OfrepEvents
+                | Self::Unmatched
         )
     }
 
@@ -198,6 +211,7 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     // A key may be anything, slashes included; with a slash behind it as well.
     let one = web::resource(format!("{}/{{key:.+}}", Route::OfrepFlags.label()));
     config.service(fallbacks(ofrep::register_one(one), Route::OfrepFlag));
+    both(config, Route::OfrepEvents, streams::register_events);
     for route in [Route::Liveness, Route::Healthz, Route::Livez] {
         both(config, route, |it| read_only(it, health::liveness));
     }

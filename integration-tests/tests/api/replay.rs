@@ -16,7 +16,7 @@ const SDKS: [&str; 5] = [
     "posthog-rs",
 ];
 
-fn recording(sdk: &str) -> Vec<Value> {
+pub(super) fn recording(sdk: &str) -> Vec<Value> {
     let path = format!(
         "{}/fixtures/sdk-traffic/{sdk}.http.json",
         env!("CARGO_MANIFEST_DIR")
@@ -29,7 +29,7 @@ fn is_replayed(request: &Value) -> bool {
     ["/flags", "/decide"].contains(&request["path"].as_str().unwrap().trim_end_matches('/'))
 }
 
-fn header<'a>(request: &'a Value, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(request: &'a Value, name: &str) -> Option<&'a str> {
     let headers = request["headers"].as_object().unwrap();
     let found = headers
         .iter()
@@ -78,7 +78,7 @@ fn python_json(value: &Value) -> String {
 }
 
 /// Builds the request with the recorded headers in their order and spelling.
-fn rebuild(request: &Value) -> Request {
+pub(super) fn rebuild(request: &Value) -> Request {
     let text = |name: &str| request[name].as_str().unwrap();
     let mut target = text("path").to_owned();
     if !text("query").is_empty() {

@@ -5,12 +5,13 @@ mod tests;
 
 use super::Route;
 use super::passage::{Clock, Passage, unwritable};
+use super::query::{self, parameter};
 use crate::body::{Compression, percent};
 use crate::credential::{Action, Caller, Presented, Resource as Scope};
 use crate::error::ApiError;
 use crate::etag;
 use crate::flags_request::FlagsRequest;
-use crate::ofrep::{self, FlagSet, OfrepError};
+use crate::ofrep::{self, Endpoint, EventStream, FlagSet, OfrepError};
 use crate::state::AppState;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
@@ -29,6 +30,9 @@ const TOLD_OF: &str = "flagConfigEtag";
 
 /// How long such a request waits, at most, for definitions that another instance already has.
 const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// For how long a page may be hidden before it gives up its stream, in seconds.
+const INACTIVITY_SECONDS: u32 = 120;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -105,8 +109,9 @@ async fn evaluate_all(
         project: &project.id.0.to_string(),
         version: &project.revision.content.to_string(),
     };
+    let stream = event_stream(passage.state, &project);
     let flags = definitions.report(&selector, &evaluations);
-    let body = ofrep::write_all(flags, definitions.len(), set, None)
+    let body = ofrep::write_all(flags, definitions.len(), set, stream.as_ref())
         .map_err(|error| unwritable(&error))?;
     let tag = etag::of(&body);
     if etag::is_known(passage.request.headers(), &tag) {
@@ -130,7 +135,7 @@ async fn understand(
     let project = {
         let deadline = passage.clock().deadline;
         let _timer = StageTimer::start(&mut passage.stages.definitions);
-        project(passage.state, passage.request, presented, deadline).await?
+        project_of(passage.state, passage.request, presented, deadline).await?
     };
     passage.stages.project = Some(project.id);
     let raw = passage.read(payload).await?;
@@ -141,7 +146,7 @@ async fn understand(
 }
 
 /// Returns the project of whoever asks.
-async fn project(
+pub(super) async fn project_of(
     state: &AppState,
     request: &HttpRequest,
     presented: Presented<'_>,
@@ -222,14 +227,32 @@ fn key_of(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns a query parameter's value.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.into_iter().find(|(found, _)| *found == name)?;
-    match percent::decode(value.as_bytes()) {
-        Cow::Borrowed(_) => Some(value.into()),
-        Cow::Owned(decoded) => String::from_utf8(decoded).ok().map(Cow::Owned),
+/// Returns where this project's changes are told, if they are. It says from which state on: whoever comes late misses none.
+fn event_stream(state: &AppState, project: &ProjectSnapshot) -> Option<EventStream> {
+    if !state.edge.streams.are_on() {
+        return None;
     }
+    let config = &state.edge.config;
+    let base = config.public_url.as_deref().unwrap_or(&config.base_path);
+    let address = format!(
+        "{base}{}?token={}&since={}",
+        Route::OfrepEvents.label(),
+        query::encode(&project.token),
+        project.revision.content,
+    );
+    let (url, endpoint) = match config.public_url {
+        Some(_) => (Some(address), None),
+        None => {
+            let request_uri = address;
+            (None, Some(Endpoint { request_uri }))
+        }
+    };
+    Some(EventStream {
+        r#type: "sse",
+        url,
+        endpoint,
+        inactivity_delay_seconds: INACTIVITY_SECONDS,
+    })
 }
 
 fn answer() -> actix_web::HttpResponseBuilder {

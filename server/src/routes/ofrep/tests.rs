@@ -21,20 +21,6 @@ fn a_key_is_whatever_stands_behind_the_path() {
 }
 
 #[test]
-fn parameters_are_found_by_name() {
-    for (query, expected) in [
-        ("", None),
-        ("flagConfigEtag", None),
-        ("flagConfigEtag=a.1", Some("a.1")),
-        ("x=1&flagConfigEtag=%22a%22&flagConfigEtag=b", Some("\"a\"")),
-        ("xflagConfigEtag=a", None),
-        ("flagConfigEtag=%ff", None),
-    ] {
-        assert_eq!(parameter(query, TOLD_OF).as_deref(), expected, "{query}");
-    }
-}
-
-#[test]
 fn the_runtime_is_all_unless_the_context_says_otherwise() {
     let clock = Clock {
         now: chrono::DateTime::UNIX_EPOCH,
