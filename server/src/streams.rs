@@ -150,11 +150,11 @@ impl Streams {
         if open.total >= self.config.most {
             return Err(StreamRefusal::Total);
         }
-        let of_project = open.by_project.entry(project).or_default();
-        if *of_project >= self.config.most_per_project {
+        let of_project = open.by_project.get(&project).copied().unwrap_or_default();
+        if of_project >= self.config.most_per_project {
             return Err(StreamRefusal::Project);
         }
-        *of_project += 1;
+        open.by_project.insert(project, of_project + 1);
         open.total += 1;
         Ok(())
     }
@@ -185,15 +185,19 @@ pub struct Place {
 
 impl Place {
     /// Answers with a stream of what `tell` says of the project's states, from `known` on: the id of what the listener was
-    /// told last, or `None` if it is to be told at once.
+    /// told last, or `None` if it is to be told at once. `tell` is asked at each change and at each heartbeat; the stream ends
+    /// when it has nothing to say.
     ///
     /// Must be called on a thread that runs an arbiter.
-    pub fn listen(
+    pub fn listen<F>(
         self,
         follow: Follow,
         known: Option<String>,
-        tell: impl Fn(&ProjectSnapshot) -> Told + 'static,
-    ) -> HttpResponse {
+        tell: impl Fn(Arc<ProjectSnapshot>) -> F + 'static,
+    ) -> HttpResponse
+    where
+        F: Future<Output = Option<Told>> + 'static,
+    {
         let (queue, frames) = mpsc::channel(ROOM);
         rt::spawn(feed(Listener { queue, place: self }, follow, known, tell));
         HttpResponse::Ok()
@@ -243,12 +247,14 @@ impl Listener {
 
 /// Follows a project for one listener, until it leaves, is cut off, the project is gone or the server stops. What ends here
 /// ends the listener's answer.
-async fn feed(
+async fn feed<F>(
     listener: Listener,
     mut follow: Follow,
     mut known: Option<String>,
-    tell: impl Fn(&ProjectSnapshot) -> Told,
-) {
+    tell: impl Fn(Arc<ProjectSnapshot>) -> F,
+) where
+    F: Future<Output = Option<Told>>,
+{
     let streams = Arc::clone(&listener.place.streams);
     let mut stopping = streams.stopping.subscribe();
     let heartbeat = streams.config.heartbeat;
@@ -259,7 +265,10 @@ async fn feed(
         return;
     }
     loop {
-        let Told { id, data } = tell(&follow.borrow_and_update());
+        let newest = Arc::clone(&follow.borrow_and_update());
+        let Some(Told { id, data }) = tell(newest).await else {
+            return;
+        };
         if known.as_deref() != Some(&*id) {
             if !listener.push(format!("id: {id}\ndata: {data}\n\n").into()) {
                 return;

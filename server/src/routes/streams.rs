@@ -11,6 +11,8 @@ use crate::streams::Told;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use burgee_actors::ProjectSnapshot;
+use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// By which a browser that lost its stream says what it was told last.
@@ -53,16 +55,21 @@ async fn open_events(passage: &mut Passage<'_>) -> Result<HttpResponse, ApiError
     let known = known.or_else(|| Some(parameter(query, "since")?.into_owned()));
     // Whoever does not say what it knows knows what there is.
     let known = known.unwrap_or_else(|| refetch(&project).id);
-    listen(state, &project, Some(known), refetch)
+    listen(state, &project, Some(known), |project| {
+        ready(Some(refetch(&project)))
+    })
 }
 
 /// Takes a place and opens the stream.
-fn listen(
+fn listen<F>(
     state: &AppState,
     project: &ProjectSnapshot,
     known: Option<String>,
-    tell: impl Fn(&ProjectSnapshot) -> Told + 'static,
-) -> Result<HttpResponse, ApiError> {
+    tell: impl Fn(Arc<ProjectSnapshot>) -> F + 'static,
+) -> Result<HttpResponse, ApiError>
+where
+    F: Future<Output = Option<Told>> + 'static,
+{
     let edge = &state.edge;
     let place = edge.streams.enter(project.id).map_err(|refusal| {
         tracing::debug!(project = project.id.0, %refusal, "no stream is opened");

@@ -101,6 +101,7 @@ mod wire {
     use actix_web::{App, HttpServer, web};
     use burgee_actors::{Budget, Config, Metrics, System};
     use burgee_schema::{PoolConfig, Store};
+    use std::future::{Ready, ready};
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -141,11 +142,12 @@ mod wire {
     }
 
     /// Always something new, and much of it: no buffer holds it for long.
-    fn flood() -> impl Fn(&ProjectSnapshot) -> Told {
+    fn flood() -> impl Fn(Arc<ProjectSnapshot>) -> Ready<Option<Told>> {
         let told = AtomicU32::new(0);
-        move |_| Told {
-            id: told.fetch_add(1, Ordering::Relaxed).to_string(),
-            data: "x".repeat(64 * 1024),
+        move |_| {
+            let id = told.fetch_add(1, Ordering::Relaxed).to_string();
+            let data = "x".repeat(64 * 1024);
+            ready(Some(Told { id, data }))
         }
     }
 
