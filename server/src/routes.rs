@@ -105,6 +105,11 @@ impl Route {
         }
     }
 
+    /// Returns whether it speaks the OpenFeature protocol, whose clients expect errors in JSON.
+    pub const fn is_ofrep(self) -> bool {
+        matches!(self, Self::OfrepFlags | Self::OfrepFlag | Self::OfrepEvents)
+    }
+
     /// Returns whether it is for those who run the server, and has to answer when nothing else does.
     pub const fn is_operations(self) -> bool {
         !matches!(
