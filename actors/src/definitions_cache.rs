@@ -8,6 +8,7 @@ use crate::admission::ProjectLoad;
 use crate::cohort_cache::{CohortCache, CompileCohorts, Compiled, ForgetCohorts};
 use crate::convert;
 use crate::cpu_pool::CpuPool;
+use crate::local_definitions::LocalDefinitions;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
 use crate::news::News;
@@ -392,6 +393,8 @@ impl Loader {
         let id = ProjectId(rows.project.id);
         let revise = self.cpu.run(move || (Revision::of(&rows), rows));
         let (revision, rows) = revise.await.ok_or_else(compiling_failed)?;
+        let made = self.metrics.local_definitions_made.clone();
+        let local_definitions = LocalDefinitions::new(rows.clone(), self.cpu.clone(), made);
         let DefinitionRows {
             project,
             group_types,
@@ -438,6 +441,7 @@ impl Loader {
             token: token.clone(),
             revision,
             static_members: StaticMembers::new(reach, &slots),
+            local_definitions,
             definitions,
             cohorts,
             zone: convert::zone(&project),

@@ -9,6 +9,7 @@
 //! - [`snapshot`], `freshness`, `unknown_tokens`, `keys`: the same on disk, how old it is, which tokens nobody has, and when
 //!   keys changed.
 //! - [`revision`], `news`: which state of the definitions somebody has, and that there is a newer one.
+//! - `local_definitions`: what SDKs are given that evaluate flags themselves.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
@@ -26,6 +27,7 @@ pub mod error;
 mod evaluator;
 mod freshness;
 mod keys;
+mod local_definitions;
 mod mailbox;
 pub mod metrics;
 mod news;
@@ -47,6 +49,7 @@ mod unknown_tokens;
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
 pub use keys::KeysRevision;
+pub use local_definitions::{Coding, Document, tag_of};
 pub use metrics::Metrics;
 pub use news::Follow;
 pub use revision::Revision;

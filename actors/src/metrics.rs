@@ -90,6 +90,7 @@ pub struct Metrics {
     pub(crate) definition_loads: Counter,
     pub(crate) definition_loads_failed: Counter,
     pub(crate) definition_hits: Counter,
+    pub(crate) local_definitions_made: Counter,
     pub(crate) unknown_tokens: Counter,
     pub(crate) unknown_token_hits: Counter,
     pub(crate) unknown_tokens_remembered: Gauge,
@@ -138,6 +139,7 @@ impl Metrics {
             definition_loads: Counter::default(),
             definition_loads_failed: Counter::default(),
             definition_hits: Counter::default(),
+            local_definitions_made: Counter::default(),
             unknown_tokens: Counter::default(),
             unknown_token_hits: Counter::default(),
             unknown_tokens_remembered: Gauge::default(),
@@ -284,6 +286,11 @@ impl Metrics {
             "burgee_definition_hits",
             "Requests whose definitions were in memory",
             self.definition_hits.clone(),
+        );
+        r.register(
+            "burgee_local_definitions_made",
+            "Documents for local evaluation that were written, at most one for each change",
+            self.local_definitions_made.clone(),
         );
         r.register(
             "burgee_unknown_token_hits",

@@ -6,6 +6,7 @@ use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
 use crate::keys::KeysRevision;
+use crate::local_definitions::{Document, LocalDefinitions};
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::news::{Follow, News};
@@ -51,6 +52,7 @@ pub struct ProjectSnapshot {
     /// What it holds of each queue; the same for all snapshots of a project.
     pub(crate) load: Arc<ProjectLoad>,
     pub(crate) static_members: StaticMembers,
+    pub(crate) local_definitions: LocalDefinitions,
 }
 
 /// What the edge asks for: inputs that were read from the request, nothing stored.
@@ -251,6 +253,21 @@ impl System {
         drop(timeout_at(deadline.into(), reached).await);
         let newest = follow.borrow();
         Arc::clone(&newest)
+    }
+
+    /// Returns what SDKs read that evaluate a project's flags themselves. Made at the first call after a change, on the CPU
+    /// pool; `None` when it cannot be made.
+    pub async fn local_definitions(
+        &self,
+        project: &ProjectSnapshot,
+        deadline: Instant,
+    ) -> Result<Option<Arc<Document>>, ProjectError> {
+        let document = project.local_definitions.document(&project.definitions);
+        let document = timeout_at(deadline.into(), document).await;
+        document.map_err(|_elapsed| {
+            self.metrics.deadline_missed(Stage::Definitions);
+            ProjectError::TimedOut
+        })
     }
 
     /// Evaluates: selects, reads what is needed, waits for an evaluator, all within the deadline. Adds to `stages` how long

@@ -109,3 +109,22 @@ fn faults() {
         &["recovery_s"],
     );
 }
+
+#[test]
+fn definitions() {
+    let keys = [
+        "throughput_200",
+        "throughput_200_gzip",
+        "throughput_304",
+        "cpu_200",
+        "cpu_200_gzip",
+        "cpu_304",
+        "cpu_304_us",
+    ];
+    // The shortest run may use less CPU than the kernel counts.
+    compare(
+        "definitions",
+        &keys,
+        &["cpu_200", "cpu_200_gzip", "cpu_304", "cpu_304_us"],
+    );
+}

@@ -87,6 +87,18 @@ pub enum ApiError {
     /// A database query failed.
     #[error("a database query failed")]
     Database,
+    /// A key that is another project's, where that is told.
+    #[error("the key belongs to another project")]
+    WrongProject,
+    /// No such flag, or whatever else a known path asks for.
+    #[error("no such object")]
+    NoSuchObject,
+    /// Something that must not happen, on a route that answers in JSON.
+    #[error("unexpected")]
+    Unexpected,
+    /// Another error, its sentence in JSON.
+    #[error(transparent)]
+    AsJson(Box<Self>),
     /// No such path.
     #[error("not found")]
     NotFound,
@@ -125,6 +137,11 @@ impl ApiError {
             },
             EvaluateError::TimedOut { .. } => Self::TimedOut,
         }
+    }
+
+    /// Returns the same error for a client that reads every answer as JSON.
+    pub fn as_json(self) -> Self {
+        Self::AsJson(Box::new(self))
     }
 
     fn content(&self) -> (StatusCode, Content) {
@@ -171,6 +188,19 @@ impl ApiError {
                 ),
             ),
             Self::Busy { waited, status, .. } => (overload_status(*status), busy(*waited)),
+            Self::WrongProject => (
+                StatusCode::FORBIDDEN,
+                json(
+                    "authentication_error",
+                    "permission_denied",
+                    "The credential belongs to another project.",
+                ),
+            ),
+            Self::NoSuchObject => (
+                StatusCode::NOT_FOUND,
+                json("invalid_request", "not_found", "Not found."),
+            ),
+            Self::AsJson(error) => in_json(error.content()),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 json("invalid_request", "not_found", "Endpoint not found."),
@@ -180,6 +210,7 @@ impl ApiError {
             | Self::Unavailable
             | Self::DatabaseUnavailable
             | Self::Database
+            | Self::Unexpected
             | Self::Internal => self.failure(),
         }
     }
@@ -210,6 +241,14 @@ impl ApiError {
                     "A database error occurred. Please try again later or contact support if the problem persists.",
                 ),
             ),
+            Self::Unexpected => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                json(
+                    "server_error",
+                    "unexpected_error",
+                    "An unexpected error occurred",
+                ),
+            ),
             _ => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 text(
@@ -224,6 +263,7 @@ impl ApiError {
             Self::RateLimited { retry_after } | Self::Busy { retry_after, .. } => {
                 Some(*retry_after)
             }
+            Self::AsJson(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -314,6 +354,14 @@ fn json(r#type: &'static str, code: &'static str, detail: impl Into<Cow<'static,
         detail: detail.into(),
         attr: None,
     })
+}
+
+/// Puts a sentence into a JSON error; what has a JSON body keeps it.
+fn in_json((status, content): (StatusCode, Content)) -> (StatusCode, Content) {
+    match content {
+        Content::Text(sentence) => (status, json("server_error", "error", sentence)),
+        content => (status, content),
+    }
 }
 
 fn unauthorized(code: &'static str, detail: &'static str) -> (StatusCode, Content) {

@@ -5,12 +5,12 @@
 pub mod body;
 pub mod cli;
 pub mod client_address;
+pub mod conditional;
 pub mod config;
 pub mod cors;
 pub mod credential;
 pub mod demo;
 pub mod error;
-pub mod etag;
 pub mod flags_request;
 pub mod flags_response;
 pub mod metrics;

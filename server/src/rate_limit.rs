@@ -1,4 +1,4 @@
-//! How often one address, or one token, may ask (section 3.11). Off unless a rate is set.
+//! How often one address, or one token, may ask for flags (section 3.11), and one project for definitions (section 4.4). Off unless a rate is set.
 //!
 //! Keys are hashes in tables of a fixed size: a flood of distinct addresses or tokens takes no memory, and can only make
 //! the limits of others milder, never stricter.
@@ -11,6 +11,7 @@ mod tests;
 
 pub use peek::peek_token;
 
+use burgee_evaluation::ProjectId;
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::{Quota, RateLimiter};
@@ -37,6 +38,8 @@ pub struct RateLimitConfig {
     pub token: Option<Rate>,
     /// For each client address.
     pub address: Option<Rate>,
+    /// For the definitions of each project.
+    pub definitions: Option<Rate>,
     /// Whether requests over a limit are let through, with a header.
     pub warn_only: bool,
 }
@@ -48,6 +51,8 @@ pub enum Limit {
     Address,
     /// That of tokens.
     Token,
+    /// That of definitions.
+    Definitions,
 }
 
 /// What becomes of a request.
@@ -70,6 +75,7 @@ impl Limit {
         match self {
             Self::Address => "address",
             Self::Token => "token",
+            Self::Definitions => "definitions",
         }
     }
 }
@@ -78,6 +84,7 @@ impl Limit {
 pub struct RateLimits<C: Clock = MonotonicClock> {
     address: Option<Limiter<C>>,
     token: Option<Limiter<C>>,
+    definitions: Option<Limiter<C>>,
     warn_only: bool,
     /// Keyed anew in each process: nobody can look for keys that collide.
     hasher: RandomState,
@@ -101,6 +108,7 @@ impl<C: Clock + Clone> RateLimits<C> {
         Self {
             address: config.address.map(limiter),
             token: config.token.map(limiter),
+            definitions: config.definitions.map(limiter),
             warn_only: config.warn_only,
             hasher: RandomState::new(),
         }
@@ -130,6 +138,11 @@ impl<C: Clock + Clone> RateLimits<C> {
         }
     }
 
+    /// Counts a request for a project's definitions.
+    pub fn definitions(&self, project: ProjectId) -> Verdict {
+        self.check(self.definitions.as_ref(), project)
+    }
+
     fn check(&self, limiter: Option<&Limiter<C>>, key: impl Hash) -> Verdict {
         let Some(limiter) = limiter else {
             return Verdict::Within;
@@ -149,6 +162,7 @@ impl<C: Clock> fmt::Debug for RateLimits<C> {
         f.debug_struct("RateLimits")
             .field("address", &self.address.is_some())
             .field("token", &self.token.is_some())
+            .field("definitions", &self.definitions.is_some())
             .field("warn_only", &self.warn_only)
             .finish_non_exhaustive()
     }

@@ -84,6 +84,23 @@ impl<'a> RemoteConfig<'a> {
     }
 }
 
+impl RemoteConfig<'_> {
+    /// Returns the same as a script for a page (section 5.3). What could end the script early is escaped.
+    pub fn script(&self) -> serde_json::Result<String> {
+        let escaped = |json: String| {
+            json.replace('<', "\\u003c")
+                .replace('\u{2028}', "\\u2028")
+                .replace('\u{2029}', "\\u2029")
+        };
+        let token = escaped(serde_json::to_string(self.token)?);
+        let config = escaped(serde_json::to_string(self)?);
+        Ok(format!(
+            "(function(){{window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{{}};\n\
+             window._POSTHOG_REMOTE_CONFIG[{token}]={{config:{config},siteApps:[]}}}})();\n"
+        ))
+    }
+}
+
 /// The members that the minimal answer to a GET has beside its empty flags.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -165,6 +182,22 @@ mod tests {
             "config": {"enable_collect_everything": true},
         });
         assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn a_script_cannot_be_ended_by_a_token() {
+        let token = "</script>\u{2028}\u{2029}\"\\";
+        let script = RemoteConfig::new(token, RemoteConfigSettings::default()).script();
+        let script = script.unwrap();
+        assert!(!script.contains(['<', '\u{2028}', '\u{2029}']), "{script}");
+        let begin = "(function(){window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{};\n\
+            window._POSTHOG_REMOTE_CONFIG[";
+        let rest = script.strip_prefix(begin).unwrap();
+        let (name, rest) = rest.split_once("]={config:").unwrap();
+        assert_eq!(serde_json::from_str::<String>(name).unwrap(), token);
+        let config = rest.strip_suffix(",siteApps:[]}})();\n").unwrap();
+        let config: serde_json::Value = serde_json::from_str(config).unwrap();
+        assert_eq!(config["token"], json!(token));
     }
 
     #[test]

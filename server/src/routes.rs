@@ -2,12 +2,16 @@
 //!
 //! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
 
+mod browser;
+mod definitions;
 mod flags;
 mod health;
 mod index;
+mod keyed;
 mod metrics;
 mod ofrep;
 mod passage;
+mod payload;
 mod query;
 mod streams;
 
@@ -36,6 +40,24 @@ pub enum Route {
     OfrepFlag,
     /// `/ofrep/v1/events`
     OfrepEvents,
+    /// `/flags/definitions`
+    Definitions,
+    /// `/flags/definitions/stream`
+    DefinitionsStream,
+    /// Its older path
+    LocalEvaluation,
+    /// Its older path with the project in it
+    ProjectLocalEvaluation,
+    /// The payload of a remote configuration flag
+    Payload,
+    /// `/array/{token}/config`
+    RemoteConfig,
+    /// The same as a script
+    RemoteConfigScript,
+    /// `/api/surveys`
+    Surveys,
+    /// `/static`
+    Static,
     /// `/_liveness`
     Liveness,
     /// `/_readiness`
@@ -58,12 +80,21 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 22] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
         Self::OfrepFlag,
         Self::OfrepEvents,
+        Self::Definitions,
+        Self::DefinitionsStream,
+        Self::LocalEvaluation,
+        Self::ProjectLocalEvaluation,
+        Self::Payload,
+        Self::RemoteConfig,
+        Self::RemoteConfigScript,
+        Self::Surveys,
+        Self::Static,
         Self::Liveness,
         Self::Readiness,
         Self::Startup,
@@ -82,6 +113,17 @@ impl Route {
             Self::OfrepFlags => "/ofrep/v1/evaluate/flags",
             Self::OfrepFlag => "/ofrep/v1/evaluate/flags/{key}",
             Self::OfrepEvents => "/ofrep/v1/events",
+            Self::Definitions => "/flags/definitions",
+            Self::DefinitionsStream => "/flags/definitions/stream",
+            Self::LocalEvaluation => "/api/feature_flag/local_evaluation",
+            Self::ProjectLocalEvaluation => {
+                "/api/projects/{project}/feature_flags/local_evaluation"
+            }
+            Self::Payload => "/api/projects/{project}/feature_flags/{key}/remote_config",
+            Self::RemoteConfig => "/array/{token}/config",
+            Self::RemoteConfigScript => "/array/{token}/config.js",
+            Self::Surveys => "/api/surveys",
+            Self::Static => "/static/{path:.*}",
             Self::Liveness => "/_liveness",
             Self::Readiness => "/_readiness",
             Self::Startup => "/_startup",
@@ -100,7 +142,7 @@ impl Route {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
             // To ask for the head of something without an end is of no use.
-            Self::OfrepEvents => "GET, OPTIONS",
+            Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
         }
     }
@@ -112,14 +154,16 @@ impl Route {
 
     /// Returns whether it is for those who run the server, and has to answer when nothing else does.
     pub const fn is_operations(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::Flags
-                | Self::Decide
-                | Self::OfrepFlags
-                | Self::OfrepFlag
-                | Self::OfrepEvents
-                | Self::Unmatched
+            Self::Liveness
+                | Self::Readiness
+                | Self::Startup
+                | Self::Healthz
+                | Self::Livez
+                | Self::Readyz
+                | Self::Metrics
+                | Self::Index
         )
     }
 
@@ -130,11 +174,33 @@ impl Route {
             Some(shorter) => shorter,
         };
         let mut all = Self::ALL.into_iter();
-        let found = all.find(|route| route.label() == path);
+        let found = all.find(|route| is_path_of(path, route.label()));
+        // A key may have slashes in it.
         found.unwrap_or_else(|| match path.strip_prefix(Self::OfrepFlags.label()) {
             Some(key) if key.starts_with('/') => Self::OfrepFlag,
             _ => Self::Unmatched,
         })
+    }
+}
+
+/// Returns whether a path fits a pattern: each part the same, or in braces and then any that is not empty; `{path:.*}` at the end
+/// fits any number of parts.
+fn is_path_of(path: &str, pattern: &str) -> bool {
+    if path == pattern {
+        return true;
+    }
+    if !pattern.contains('{') {
+        return false;
+    }
+    let (mut parts, mut patterns) = (path.split('/'), pattern.split('/'));
+    loop {
+        match (parts.next(), patterns.next()) {
+            (None, None) => return true,
+            (Some(_), Some("{path:.*}")) => return true,
+            (Some(part), Some(pattern)) if part == pattern => {}
+            (Some(part), Some(pattern)) if !part.is_empty() && pattern.starts_with('{') => {}
+            _ => return false,
+        }
     }
 }
 
@@ -217,6 +283,23 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     let one = web::resource(format!("{}/{{key:.+}}", Route::OfrepFlags.label()));
     config.service(fallbacks(ofrep::register_one(one), Route::OfrepFlag));
     both(config, Route::OfrepEvents, streams::register_events);
+    both(
+        config,
+        Route::DefinitionsStream,
+        streams::register_definitions,
+    );
+    for route in [
+        Route::Definitions,
+        Route::LocalEvaluation,
+        Route::ProjectLocalEvaluation,
+    ] {
+        both(config, route, definitions::register);
+    }
+    both(config, Route::Payload, payload::register);
+    both(config, Route::RemoteConfig, browser::register_config);
+    both(config, Route::RemoteConfigScript, browser::register_script);
+    both(config, Route::Surveys, browser::register_surveys);
+    both(config, Route::Static, browser::register_files);
     for route in [Route::Liveness, Route::Healthz, Route::Livez] {
         both(config, route, |it| read_only(it, health::liveness));
     }
@@ -231,7 +314,11 @@ fn configure_flags(config: &mut web::ServiceConfig) {
 fn both(config: &mut web::ServiceConfig, route: Route, build: impl Fn(Resource) -> Resource) {
     let label = route.label();
     let paths = [label.to_owned(), format!("{label}/")];
-    let count = if route == Route::Index { 1 } else { 2 };
+    let count = if matches!(route, Route::Index | Route::Static) {
+        1
+    } else {
+        2
+    };
     for path in paths.into_iter().take(count) {
         let resource = build(web::resource(path));
         config.service(fallbacks(resource, route));

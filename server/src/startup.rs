@@ -329,6 +329,8 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
         rate_limits: config.rate_limits,
         trusted_proxies: config.trusted_proxies.clone(),
         slow_after: config.slow_request,
+        remote_config: config.remote_config,
+        static_dir: config.static_dir.clone(),
         metrics_elsewhere: config.metrics_listen.is_some(),
         streams: config.streams,
         public_url: config.public_url.clone(),

@@ -12,6 +12,7 @@ use crate::slow::SlowRequests;
 use crate::streams::{StreamConfig, Streams};
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -45,6 +46,8 @@ pub struct HttpConfig {
     pub streams: StreamConfig,
     /// Under which address clients reach the server, without a slash at its end; `None` where that is not known.
     pub public_url: Option<String>,
+    /// Whose files are served under `/static`; `None` for none.
+    pub static_dir: Option<PathBuf>,
 }
 
 impl Default for HttpConfig {
@@ -65,6 +68,7 @@ impl Default for HttpConfig {
             remote_config: RemoteConfigSettings::default(),
             streams: StreamConfig::default(),
             public_url: None,
+            static_dir: None,
         }
     }
 }

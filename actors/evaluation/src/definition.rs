@@ -11,6 +11,7 @@ pub(crate) mod needs;
 mod read;
 
 pub use check::faults;
+pub use filters::payload_text;
 pub use flag::Flag;
 pub use read::Fault;
 pub(crate) use read::{Faults, Object};
@@ -191,6 +192,26 @@ impl Definitions {
     /// Returns the place of a key.
     pub(crate) fn place(&self, key: &str) -> Option<usize> {
         self.places.get(key).copied()
+    }
+
+    /// Returns the keys of all flags that a flag's value depends on, each after those that it depends on itself, its own key
+    /// last.
+    ///
+    /// `None` where there is no such order of flags that can be read: the flag does not exist, or it or one of the others is
+    /// in a circle, refers to a flag that does not exist, or has a format that is not known here.
+    pub fn dependency_chain(&self, key: &str) -> Option<Vec<&str>> {
+        let place = self.place(key)?;
+        if self.flags.get(place)?.missing_dependency {
+            return None;
+        }
+        let mut chain = Vec::new();
+        for place in self.graph.closure([place]) {
+            let stage = self.order.stages.get(place).copied().flatten()?;
+            let flag = self.flags.get(place).filter(|flag| flag.supported)?;
+            chain.push((stage, &*flag.key));
+        }
+        chain.sort_unstable();
+        Some(chain.into_iter().map(|(_, key)| key).collect())
     }
 
     /// Returns the group types, or why they could not be loaded.

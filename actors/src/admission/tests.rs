@@ -3,6 +3,7 @@ use crate::EvaluateError;
 use crate::cpu_pool::CpuPool;
 use crate::evaluator::tests::{DIE, project, work};
 use crate::evaluator::{self, Work};
+use crate::local_definitions::LocalDefinitions;
 use crate::metrics::Metrics;
 use crate::seat::{Seat, SeatPlan};
 use crate::service_time::Calibration;
@@ -89,6 +90,7 @@ fn other(project: &ProjectSnapshot) -> Arc<ProjectSnapshot> {
         matching: project.matching,
         load: Arc::new(ProjectLoad::default()),
         static_members: StaticMembers::default(),
+        local_definitions: LocalDefinitions::none(),
     })
 }
 

@@ -1,5 +1,6 @@
 use super::{Evaluate, Evaluator, Lane, Work};
 use crate::cpu_pool::CpuPool;
+use crate::local_definitions::LocalDefinitions;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::service_time::Calibration;
@@ -41,6 +42,7 @@ pub(crate) fn project() -> Arc<ProjectSnapshot> {
         matching: MatchingVersion::Default,
         load: Arc::default(),
         static_members: StaticMembers::default(),
+        local_definitions: LocalDefinitions::none(),
     })
 }
 

@@ -1,6 +1,6 @@
 // Asks a server for flags with the unmodified Node.js SDK and checks every answer.
 //
-// Usage: posthog_node.mjs URL. The flags it expects are those of tests/api/python_sdk.rs.
+// Usage: posthog_node.mjs URL. The flags it expects are those of tests/api/python_sdk.rs, with the secret key `phs_one`.
 
 import { PostHog } from 'posthog-node';
 import { Checks } from './checks.mjs';
@@ -71,6 +71,47 @@ async function wholeSets({ posthog }) {
   check('its payload', evaluated.getFlagPayload('price-test'), { eur: 9 });
 }
 
+// With a key the SDK fetches the definitions and evaluates by itself what it can.
+async function localEvaluation(host) {
+  const statuses = [];
+  const posthog = new PostHog('phc_local_dev', {
+    host,
+    personalApiKey: 'phs_one',
+    featureFlagsPollingInterval: 100,
+    before_send: () => null,
+    fetch: async (url, options) => {
+      const response = await fetch(url, options);
+      if (String(url).includes('/flags/definitions')) statuses.push(response.status);
+      else statuses.push(String(url));
+      return response;
+    },
+  });
+  check('definitions', await posthog.waitForLocalEvaluationReady(20_000), true);
+  const here = { onlyEvaluateLocally: true };
+  const pro = { ...here, personProperties: { plan: 'pro' } };
+  check('a flag, here', await posthog.getFeatureFlag('simple', 'maria', here), true);
+  check('a flag that is off, here', await posthog.getFeatureFlag('off', 'maria', here), false);
+  check('a dependent flag, here', await posthog.getFeatureFlag('needs-simple', 'maria', here), true);
+  check('a variant, here', await posthog.getFeatureFlag('price-test', '1042', pro), 'low');
+  check('the same as there', await posthog.getFeatureFlag('price-test', 'maria', pro), 'high');
+  check('its payload, here', await posthog.getFeatureFlagPayload('price-test', '1042', undefined, pro), { eur: 9 });
+  const acme = { ...here, groups: { company: 'acme' }, groupProperties: { company: { seats: 40 } } };
+  check('a group, here', await posthog.getFeatureFlag('big-company', 'maria', acme), true);
+  check('a property that is not known, here', await posthog.getFeatureFlag('price-test', '1042', here), undefined);
+  const fetched = statuses.length;
+  check('nothing was asked of the server', statuses.slice(0, fetched).every(Number.isInteger), true);
+  while (statuses.length < fetched + 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  check('polls', [statuses[0], ...statuses.slice(fetched, fetched + 2)], [200, 304, 304]);
+  await posthog.shutdown();
+  const stranger = new PostHog('phc_local_dev', { host, personalApiKey: 'phs_nobody', before_send: () => null });
+  const errors = [];
+  stranger.on('error', (error) => errors.push(String(error)));
+  await stranger.reloadFeatureFlags();
+  check('a wrong key', [stranger.isLocalEvaluationReady(), errors.length > 0], [false, true]);
+  check('flags are asked of the server then', await stranger.getFeatureFlag('simple', 'maria'), true);
+  await stranger.shutdown();
+}
+
 async function wrongToken(host) {
   const { posthog, events, errors } = client(host, 'phc_nobody');
   check('a wrong token', await posthog.getFeatureFlag('simple', 'maria'), undefined);
@@ -88,5 +129,6 @@ await groups(sdk);
 await wholeSets(sdk);
 check('no errors', sdk.errors.map(String), []);
 await sdk.posthog.shutdown();
+await localEvaluation(url);
 await wrongToken(url);
 checks.finish();

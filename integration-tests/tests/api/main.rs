@@ -28,12 +28,14 @@ macro_rules! on_both_databases {
     };
 }
 
+mod browsers;
 mod changes;
 mod command_line;
 mod continuity;
 mod demo;
 mod deployment;
 mod errors;
+mod local_definitions;
 mod memberships;
 mod methods;
 mod node_sdk;
@@ -43,7 +45,9 @@ mod ofrep_replay;
 mod privacy;
 mod python_sdk;
 mod rate_limits;
+mod remote_payloads;
 mod replay;
+mod replicas;
 mod scale;
 mod selection;
 mod shapes;

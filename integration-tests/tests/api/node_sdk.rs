@@ -3,15 +3,15 @@
 use super::python_sdk::project;
 use burgee_integration_tests::clients::ClientProgram;
 use burgee_integration_tests::{Kind, TestServer};
+use serde_json::json;
 
 on_both_databases!(the_node_sdk_gets_every_flag_right);
 
 fn the_node_sdk_gets_every_flag_right(kind: Kind) {
-    let server = TestServer::on(kind)
-        .arg("--lenient")
-        .project(&project())
-        .start();
+    let mut file = project();
+    file["projects"][0]["secret_tokens"] = json!(["phs_one"]);
+    let server = TestServer::on(kind).arg("--lenient").project(&file).start();
     let sdk = ClientProgram::node("posthog_node.mjs");
     let sdk = sdk.arg(&format!("http://{}", server.address()));
-    sdk.expect_checks(25, |_| {});
+    sdk.expect_checks(37, |_| {});
 }

@@ -179,7 +179,7 @@ fn assert_shape(answer: &Value, request: &Value, what: &str) {
     }
 }
 
-/// What was recorded and is not replayed: routes that are not served yet, each of them named here.
+/// What was recorded and is not replayed here: other routes, each of them named.
 #[test]
 fn what_is_left_out_is_known() {
     let left_out: BTreeSet<String> = SDKS

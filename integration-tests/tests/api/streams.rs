@@ -11,6 +11,8 @@ use std::sync::Arc;
 on_both_databases!(
     a_change_is_told_to_those_who_listen,
     streams_end_when_the_server_stops,
+    a_change_of_definitions_is_told_by_their_tag,
+    a_stream_ends_with_its_key,
 );
 
 const EVENTS: &str = "/ofrep/v1/events?token=phc_local_dev";
@@ -19,6 +21,13 @@ fn project(rollout: u8) -> Value {
     let flag = FlagBuilder::new("beta").id(1).rollout(rollout);
     ProjectBuilder::new()
         .with("secret_tokens", json!(["phs_one"]))
+        .with(
+            "personal_keys",
+            json!([
+                {"label": "reader", "key": "phx_reader", "scopes": ["feature_flag:read"]},
+                {"label": "narrow", "key": "phx_narrow", "scopes": ["cohort:write"]},
+            ]),
+        )
         .flag(flag)
         .file()
 }
@@ -31,11 +40,16 @@ fn server(database: &Arc<Database>) -> ServerBuilder {
 }
 
 fn apply(database: &Database, file: &Value) {
+    apply_with(database, file, &[]);
+}
+
+fn apply_with(database: &Database, file: &Value, options: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file.json");
     std::fs::write(&path, file.to_string()).unwrap();
     let path = path.to_str().unwrap();
-    burgee(&["apply", "-f", path, "--database-url", database.url()]).expect_code(0);
+    let apply = ["apply", "-f", path, "--database-url", database.url()];
+    burgee(&[&apply, options].concat()).expect_code(0);
 }
 
 /// Somebody who listens.
@@ -160,6 +174,80 @@ fn a_change_is_told_to_those_who_listen(kind: Kind) {
         bulk(&server, "")["metadata"]["version"].as_str().unwrap()
     );
     server.stop();
+}
+
+const DEFINITIONS: &str = "/flags/definitions";
+
+fn keyed(path: &str, key: &str) -> Request {
+    get(path).header("Authorization", &format!("Bearer {key}"))
+}
+
+/// The tag of the definitions as they are now.
+fn tag(server: &TestServer) -> String {
+    let answer = server.send(&keyed(DEFINITIONS, "phs_one"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.header("etag").unwrap().to_owned()
+}
+
+fn a_change_of_definitions_is_told_by_their_tag(kind: Kind) {
+    let database = Arc::new(Database::new(kind));
+    let server = server(&database).start();
+    let path = format!("{DEFINITIONS}/stream");
+    let mut by_secret = Listener::open(&server, &keyed(&path, "phs_one"));
+    let mut by_person = Listener::open(&server, &keyed(&format!("{path}/"), "phx_reader"));
+    let (first, told) = by_secret.event();
+    assert_eq!(told, json!({"etag": tag(&server)}), "at once");
+    assert_eq!(by_person.event(), (first.clone(), told));
+    for rollout in [100, 50] {
+        apply(&database, &project(rollout));
+        let (id, told) = by_secret.event();
+        assert_eq!(by_person.event(), (id.clone(), told.clone()));
+        let tag = tag(&server);
+        assert_eq!(told, json!({"etag": tag}));
+        let poll = keyed(DEFINITIONS, "phs_one").header("If-None-Match", &tag);
+        assert_eq!(server.send(&poll).status, 304);
+        // Whoever knows it is not told again, and whoever does not is told at once.
+        let back = keyed(&path, "phs_one").header("Last-Event-ID", &first);
+        assert_eq!(Listener::open(&server, &back).event().0, id);
+    }
+    let (newest, _) = Listener::open(&server, &keyed(&path, "phs_one")).event();
+    let knows = keyed(&path, "phs_one").header("Last-Event-ID", &newest);
+    let mut knows = Listener::open(&server, &knows);
+    apply(&database, &project(0));
+    assert_ne!(knows.event().0, newest);
+    for (request, status) in [
+        (get(&path), 401),
+        (keyed(&path, "phc_local_dev"), 401),
+        (keyed(&path, "phs_nobody"), 401),
+        (keyed(&format!("{path}?token=phc_nobody"), "phs_one"), 401),
+        (keyed(&path, "phx_narrow"), 403),
+        (
+            keyed(&format!("{path}?token=phc_local_dev"), "phs_one"),
+            200,
+        ),
+    ] {
+        let (_, answer) = Listener::ask(&server, &request);
+        assert_eq!(answer.status, status, "{request:?}");
+    }
+}
+
+fn a_stream_ends_with_its_key(kind: Kind) {
+    let database = Arc::new(Database::new(kind));
+    let server = server(&database).arg("--stream-heartbeat-ms=20").start();
+    let path = format!("{DEFINITIONS}/stream");
+    let mut by_secret = Listener::open(&server, &keyed(&path, "phs_one"));
+    let mut by_person = Listener::open(&server, &keyed(&path, "phx_reader"));
+    by_secret.event();
+    by_person.event();
+    let mut revoked = project(0);
+    revoked["projects"][0]["secret_tokens"] = json!(["phs_two"]);
+    apply_with(&database, &revoked, &["--prune"]);
+    // The other one goes on: its key is as good as before.
+    while by_secret.frame().is_some() {}
+    apply_with(&database, &project(100), &[]);
+    by_person.event();
+    let (_, answer) = Listener::ask(&server, &keyed(&path, "phs_gone"));
+    assert_eq!(answer.status, 401);
 }
 
 #[test]

@@ -44,6 +44,24 @@ pub(super) struct LimitOptions {
         help_heading = "Rate limits"
     )]
     rate_limit_address_burst: String,
+    /// Requests for definitions that may be made for one project each second; 0 for no limit
+    #[arg(
+        long,
+        env = "BURGEE_RATE_LIMIT_DEFINITIONS_PER_S",
+        default_value = "0",
+        value_name = "N",
+        help_heading = "Rate limits"
+    )]
+    rate_limit_definitions_per_s: String,
+    /// How many of them may come at once; auto for as many as in two seconds
+    #[arg(
+        long,
+        env = "BURGEE_RATE_LIMIT_DEFINITIONS_BURST",
+        default_value = "auto",
+        value_name = "N",
+        help_heading = "Rate limits"
+    )]
+    rate_limit_definitions_burst: String,
     /// Let requests over a limit through, with the header X-PostHog-Rate-Limit-Warning
     #[arg(long, env = "BURGEE_RATE_LIMIT_WARN_ONLY", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_name = "BOOL", help_heading = "Rate limits")]
     rate_limit_warn_only: String,
@@ -69,6 +87,17 @@ impl LimitOptions {
             address: rate(
                 ("rate-limit-address-per-s", &self.rate_limit_address_per_s),
                 ("rate-limit-address-burst", &self.rate_limit_address_burst),
+                f,
+            ),
+            definitions: rate(
+                (
+                    "rate-limit-definitions-per-s",
+                    &self.rate_limit_definitions_per_s,
+                ),
+                (
+                    "rate-limit-definitions-burst",
+                    &self.rate_limit_definitions_burst,
+                ),
                 f,
             ),
             warn_only: f.switch("rate-limit-warn-only", &self.rate_limit_warn_only),

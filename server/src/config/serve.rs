@@ -1,11 +1,13 @@
 //! The settings of `burgee serve`.
 
 use super::DatabaseUrl;
+use super::browsers::BrowserOptions;
 use super::faults::{ConfigError, Faults};
 use super::limits::LimitOptions;
 use super::streams::StreamOptions;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
+use crate::remote_config::RemoteConfigSettings;
 use crate::streams::StreamConfig;
 use burgee_actors::Budget;
 use burgee_schema::PoolConfig;
@@ -318,6 +320,9 @@ pub struct ServeOptions {
     limits: LimitOptions,
 
     #[command(flatten)]
+    browsers: BrowserOptions,
+
+    #[command(flatten)]
     log: LogOptions,
 }
 
@@ -416,6 +421,10 @@ pub struct ServeConfig {
     pub rate_limits: RateLimitConfig,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// What posthog-js is told.
+    pub remote_config: RemoteConfigSettings,
+    /// Whose files are served to browsers.
+    pub static_dir: Option<PathBuf>,
     /// From when on a request is slow.
     pub slow_request: Option<Duration>,
     /// How to log.
@@ -517,6 +526,8 @@ impl ServeOptions {
             public_url: self.streams.public_url(f),
             rate_limits: self.limits.rates(f),
             trusted_proxies: self.limits.trusted_proxies(f),
+            remote_config: self.browsers.remote_config(f),
+            static_dir: self.browsers.static_dir.clone(),
             slow_request: self.log.slow_request(f),
             log: self.log.resolve(f),
         };

@@ -53,6 +53,8 @@ fn rates_have_a_burst_and_proxies_a_range() {
         "10",
         "--rate-limit-address-burst",
         "7",
+        "--rate-limit-definitions-per-s",
+        "20",
         "--rate-limit-warn-only",
         "--trusted-proxies",
         "10.0.0.0/8, ::1,",
@@ -65,6 +67,7 @@ fn rates_have_a_burst_and_proxies_a_range() {
     let rate = |rate: Option<Rate>| rate.map(|it| (it.per_second.get(), it.burst.get()));
     assert_eq!(rate(config.rate_limits.token), Some((50, 100)));
     assert_eq!(rate(config.rate_limits.address), Some((10, 7)));
+    assert_eq!(rate(config.rate_limits.definitions), Some((20, 40)));
     assert!(config.rate_limits.warn_only);
     let trusted: Vec<_> = config
         .trusted_proxies
@@ -88,7 +91,16 @@ fn rates_have_a_burst_and_proxies_a_range() {
 #[test]
 fn switches_and_values() {
     type Test = fn(&ServeConfig) -> bool;
-    let cases: [(&[&str], Test); 14] = [
+    let cases: [(&[&str], Test); 17] = [
+        (&[], |c| {
+            c.remote_config.autocapture_opt_out && c.static_dir.is_none()
+        }),
+        (&["--autocapture-opt-out=false"], |c| {
+            !c.remote_config.autocapture_opt_out
+        }),
+        (&["--static-dir", "dist"], |c| {
+            c.static_dir.as_deref() == Some("dist".as_ref())
+        }),
         (&["--demo"], |c| c.demo),
         (&["--demo=yes"], |c| c.demo),
         (&["--demo=false"], |c| !c.demo),

@@ -82,6 +82,7 @@ fn warnings_let_through() {
         token: rate(1, 1),
         address: rate(1, 1),
         warn_only: true,
+        ..RateLimitConfig::default()
     });
     assert_eq!(limits.address(ONE), Verdict::Within);
     assert_eq!(limits.address(ONE), Verdict::Over);
@@ -113,4 +114,21 @@ fn a_flood_of_tokens_frees_nobody() {
         limits.token(Some(&n.to_le_bytes()), ONE);
     }
     assert_ne!(limits.token(Some(b"busy"), ONE), Verdict::Within);
+}
+
+#[test]
+fn each_project_has_a_limit_of_its_own() {
+    let (limits, _) = limits(RateLimitConfig {
+        definitions: rate(1, 2),
+        ..RateLimitConfig::default()
+    });
+    for _ in 0..2 {
+        assert_eq!(limits.definitions(ProjectId(1)), Verdict::Within);
+    }
+    assert!(matches!(
+        limits.definitions(ProjectId(1)),
+        Verdict::Refused { .. }
+    ));
+    assert_eq!(limits.definitions(ProjectId(2)), Verdict::Within);
+    assert_eq!(limits.address(ONE), Verdict::Within);
 }

@@ -7,15 +7,15 @@ use super::Route;
 use super::passage::{Clock, Passage, unwritable};
 use super::query::{self, parameter};
 use crate::body::{Compression, percent};
+use crate::conditional::is_known;
 use crate::credential::{Action, Caller, Presented, Resource as Scope};
 use crate::error::ApiError;
-use crate::etag;
 use crate::flags_request::FlagsRequest;
 use crate::ofrep::{self, Endpoint, EventStream, FlagSet, OfrepError};
 use crate::state::AppState;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
-use burgee_actors::{EvaluateRequest, ProjectSnapshot, Revision, StageTimer};
+use burgee_actors::{EvaluateRequest, ProjectSnapshot, Revision, StageTimer, tag_of};
 use burgee_evaluation::selection::{RequestRuntime, RuntimeHints};
 use burgee_evaluation::{Evaluations, Selector};
 use std::borrow::Cow;
@@ -113,14 +113,15 @@ async fn evaluate_all(
     let flags = definitions.report(&selector, &evaluations);
     let body = ofrep::write_all(flags, definitions.len(), set, stream.as_ref())
         .map_err(|error| unwritable(&error))?;
-    let tag = etag::of(&body);
-    if etag::is_known(passage.request.headers(), &tag) {
+    let tag = tag_of(&body);
+    let quoted = format!("\"{tag}\"");
+    if is_known(passage.request.headers(), &tag) {
         return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, tag))
+            .insert_header((ETAG, quoted))
             .insert_header((CACHE_CONTROL, NO_STORE))
             .finish());
     }
-    Ok(answer().insert_header((ETAG, tag)).body(body))
+    Ok(answer().insert_header((ETAG, quoted)).body(body))
 }
 
 /// Finds out who asks and what for. The body is read only for somebody who may ask.

@@ -30,18 +30,18 @@ fn places_are_counted_by_project_and_in_total() {
     assert_eq!(streams.enter(TWO).unwrap_err(), StreamRefusal::Total);
     drop(first);
     let _fourth = streams.enter(TWO).unwrap();
-    assert_eq!(
-        shown(&registry),
-        [
-            "burgee_streams_open 3",
-            "burgee_streams_refused_total{limit=\"project\"} 1",
-            "burgee_streams_refused_total{limit=\"total\"} 1",
-            "burgee_streams_cut_off_total 0",
-        ]
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect::<Vec<_>>()
-    );
+    let shown = shown(&registry);
+    for line in [
+        "burgee_streams_open 3",
+        "burgee_streams_refused_total{limit=\"project\"} 1",
+        "burgee_streams_refused_total{limit=\"total\"} 1",
+        "burgee_streams_cut_off_total 0",
+    ] {
+        assert!(
+            shown.iter().any(|shown| shown == line),
+            "{line} in {shown:?}"
+        );
+    }
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn read_payloads(raw: Option<&RawValue>, faults: &mut Faults) -> BTreeMap<Box<st
 }
 
 /// Returns a payload's text: of a text its content, of anything else its JSON without blanks; null is none.
-fn payload_text(json: &str) -> serde_json::Result<Option<Box<str>>> {
+pub fn payload_text(json: &str) -> serde_json::Result<Option<Box<str>>> {
     if json == "null" {
         Ok(None)
     } else if json.starts_with('"') {

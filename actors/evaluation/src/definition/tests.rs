@@ -352,3 +352,33 @@ fn only_active_flags_have_edges() {
     .compile();
     assert_eq!(definitions.order.ready, [1, 0, 2]);
 }
+
+#[test]
+fn a_chain_names_what_a_flag_needs_in_order() {
+    let flags = vec![
+        flag(1, "z", when(json!([]))),
+        flag(2, "a", when(json!([depends(1, json!(true))]))),
+        flag(
+            3,
+            "m",
+            when(json!([depends(2, json!(true)), depends(1, json!(true))])),
+        ),
+        flag(4, "circle", when(json!([depends(4, json!(true))]))),
+        flag(5, "missing", when(json!([depends(99, json!(true))]))),
+        flag(6, "format", json!({"version": 2})),
+        flag(7, "behind", when(json!([depends(6, json!(true))]))),
+    ];
+    let (definitions, _) = Definitions::compile(flags, Ok(GroupTypes::default()));
+    for (key, chain) in [
+        ("z", Some(vec!["z"])),
+        ("a", Some(vec!["z", "a"])),
+        ("m", Some(vec!["z", "a", "m"])),
+        ("circle", None),
+        ("missing", None),
+        ("format", None),
+        ("behind", None),
+        ("nobody", None),
+    ] {
+        assert_eq!(definitions.dependency_chain(key), chain, "{key}");
+    }
+}

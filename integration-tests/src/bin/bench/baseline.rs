@@ -105,6 +105,7 @@ pub(crate) fn serve_bare(options: &BareOptions) -> Result<()> {
             App::new()
                 .app_data(web::Data::new(answer.clone()))
                 .route("/flags", web::post().to(bare))
+                .route("/flags/definitions", web::get().to(bare))
         });
         let server = server.keep_alive(KEEP_ALIVE).bind("127.0.0.1:0")?;
         announce(&server.addrs())?;

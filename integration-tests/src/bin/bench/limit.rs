@@ -83,17 +83,19 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     Ok(findings)
 }
 
-struct Loaded {
-    samples: Samples,
+/// A load, and the CPU it took.
+pub(crate) struct Loaded {
+    pub(crate) samples: Samples,
     used: Used,
 }
 
 impl Loaded {
-    fn each(&self) -> Option<f64> {
+    /// Returns the CPU of each request, in microseconds.
+    pub(crate) fn each(&self) -> Option<f64> {
         self.used.each(self.samples.events.len())
     }
 
-    fn figures(&self) -> Result<serde_json::Value> {
+    pub(crate) fn figures(&self) -> Result<serde_json::Value> {
         Ok(json!({
             "load": self.samples.figures()?,
             "cpu": self.used.figures(self.samples.events.len()),
@@ -101,7 +103,13 @@ impl Loaded {
     }
 }
 
-fn load(bench: &Bench, phase: &str, server: &Server, traffic: &Arc<Traffic>) -> Result<Loaded> {
+/// Keeps a server as busy as it can be, after a while to warm up.
+pub(crate) fn load(
+    bench: &Bench,
+    phase: &str,
+    server: &Server,
+    traffic: &Arc<Traffic>,
+) -> Result<Loaded> {
     let (warm_up, seconds) = bench.pace.pick((1.0, 8.0), (0.3, 1.0), (0.1, 0.5));
     let target = Target {
         address: server.address,

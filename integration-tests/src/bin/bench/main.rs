@@ -10,6 +10,7 @@
 
 mod baseline;
 mod bench;
+mod definitions;
 mod faults;
 mod growth;
 mod limit;
@@ -58,6 +59,8 @@ enum Command {
     Growth(Options),
     /// A database that is frozen, gone, or slow
     Faults(Options),
+    /// Definitions for local evaluation, against a bare server that answers the same bytes
+    Definitions(Options),
     /// All of them
     All(Options),
     /// A baseline: flags in parallel in the handler, one query a request
@@ -100,13 +103,14 @@ impl Options {
 /// A comparison: runs once and says what it found.
 type Comparison = fn(&Bench) -> Result<Findings>;
 
-const COMPARISONS: [(&str, Comparison); 6] = [
+const COMPARISONS: [(&str, Comparison); 7] = [
     ("tail", tail::run),
     ("overload", overload::run),
     ("limit", limit::run),
     ("persons", persons::run),
     ("growth", growth::run),
     ("faults", faults::run),
+    ("definitions", definitions::run),
 ];
 
 fn main() -> ExitCode {
@@ -127,6 +131,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Persons(options) => ("persons", options),
         Command::Growth(options) => ("growth", options),
         Command::Faults(options) => ("faults", options),
+        Command::Definitions(options) => ("definitions", options),
         Command::All(options) => return compare_all(options),
         Command::ServeNaive(options) => return baseline::serve(options, baseline::Style::Naive),
         Command::ServeInline(options) => return baseline::serve(options, baseline::Style::Inline),

@@ -149,6 +149,11 @@ pub(crate) fn token(project: usize) -> String {
     format!("phc_bench_{project}")
 }
 
+/// Returns the secret key of a project, counted from 0.
+pub(crate) fn secret(project: usize) -> String {
+    format!("phs_bench_{project}")
+}
+
 /// Writes a project for each size; their ids count from 1.
 fn project_file(sizes: &[usize]) -> Value {
     let mut next_id = 0;
@@ -164,6 +169,7 @@ fn project_file(sizes: &[usize]) -> Value {
                 "id": project + 1,
                 "name": format!("Bench {project}"),
                 "token": token(project),
+                "secret_tokens": [secret(project)],
                 "flags": flags,
             })
         })

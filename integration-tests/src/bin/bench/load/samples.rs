@@ -9,7 +9,7 @@ use std::time::Instant;
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// 200, all flags computed.
+    /// 200, all flags computed; or 304.
     Answered,
     /// 200, some flag could not be computed.
     FlagsFailed,
@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
         match (answer.status, answer.failed) {
-            (200, false) => Self::Answered,
+            (200 | 304, false) => Self::Answered,
             (200, true) => Self::FlagsFailed,
             (503 | 504 | 429, _) => Self::Refused,
             _ => Self::Unexpected,

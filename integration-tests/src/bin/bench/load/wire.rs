@@ -92,7 +92,7 @@ fn parse(bytes: &[u8]) -> io::Result<Option<Head>> {
         Some(length) => length
             .parse()
             .map_err(|_number| broken("a content-length that is none"))?,
-        None if status == 204 => 0,
+        None if matches!(status, 204 | 304) => 0,
         None => return Err(broken("an answer without a length")),
     };
     let closes = named("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
@@ -159,6 +159,28 @@ pub(crate) fn exchange(
     request: &[u8],
     limit: Duration,
 ) -> Result<(u16, Vec<u8>)> {
+    let (head, mut bytes) = receive(address, request, limit)?;
+    let body = bytes.split_off(head.head);
+    Ok((head.status, body))
+}
+
+/// Does the same, and returns the status and the value of a header instead.
+pub(crate) fn exchange_for(
+    address: SocketAddr,
+    request: &[u8],
+    name: &str,
+    limit: Duration,
+) -> Result<(u16, String)> {
+    let (head, bytes) = receive(address, request, limit)?;
+    let text = String::from_utf8_lossy(bytes.get(..head.head).unwrap_or_default()).into_owned();
+    let fields = text.lines().filter_map(|line| line.split_once(": "));
+    let mut values = fields.filter(|(other, _)| other.eq_ignore_ascii_case(name));
+    let value = values.next().with_context(|| format!("no {name}"))?;
+    Ok((head.status, value.1.to_owned()))
+}
+
+/// Returns an answer with its head, and where that ends.
+fn receive(address: SocketAddr, request: &[u8], limit: Duration) -> Result<(Head, Vec<u8>)> {
     let mut stream = StdStream::connect_timeout(&address, limit).context("no connection")?;
     stream.set_read_timeout(Some(limit))?;
     stream.write_all(request)?;
@@ -168,9 +190,10 @@ pub(crate) fn exchange(
         ensure!(read > 0, "the connection was closed");
         bytes.extend(buffer.iter().take(read));
         if let Some(head) = parse(&bytes)?
-            && let Some(body) = bytes.get(head.head..head.head + head.body)
+            && bytes.len() >= head.head + head.body
         {
-            return Ok((head.status, body.to_vec()));
+            bytes.truncate(head.head + head.body);
+            return Ok((head, bytes));
         }
     }
 }
