@@ -11,6 +11,8 @@ use crate::cpu_pool::CpuPool;
 use crate::local_definitions::LocalDefinitions;
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::Metrics;
+use crate::news::News;
+use crate::revision::Revision;
 use crate::snapshot::Snapshots;
 use crate::static_members::StaticMembers;
 use crate::system::ProjectSnapshot;
@@ -78,6 +80,7 @@ pub(crate) struct DefinitionsCache {
     loader: Loader,
     capacity: usize,
     published: Arc<Published>,
+    news: Arc<News>,
     projects: HashMap<ProjectId, Cached>,
     finding: HashMap<Box<str>, Vec<oneshot::Sender<FoundProject>>>,
     waiters: usize,
@@ -110,12 +113,18 @@ pub(crate) struct Loader {
 }
 
 impl DefinitionsCache {
-    pub(crate) fn new(loader: Loader, published: Arc<Published>, capacity: usize) -> Self {
+    pub(crate) fn new(
+        loader: Loader,
+        published: Arc<Published>,
+        news: Arc<News>,
+        capacity: usize,
+    ) -> Self {
         Self {
             metrics: Arc::clone(&loader.metrics),
             loader,
             capacity,
             published,
+            news,
             projects: HashMap::new(),
             finding: HashMap::new(),
             waiters: 0,
@@ -152,6 +161,7 @@ impl DefinitionsCache {
             .insert(token.clone(), Arc::clone(snapshot));
         projects.by_id.insert(id, Arc::clone(snapshot));
         self.published.store(Arc::new(projects));
+        self.news.published(snapshot);
         self.unknown.forget(&token);
         self.count();
     }
@@ -162,6 +172,7 @@ impl DefinitionsCache {
             projects.by_token.remove(&old.token);
             projects.by_id.remove(&project);
             self.published.store(Arc::new(projects));
+            self.news.withdrawn(project);
             self.loader.cohorts.do_send(ForgetCohorts(project));
             self.loader.saw(project);
             self.count();
@@ -380,6 +391,8 @@ impl Loader {
         load: Arc<ProjectLoad>,
     ) -> Result<Ready, StoreError> {
         let id = ProjectId(rows.project.id);
+        let revise = self.cpu.run(move || (Revision::of(&rows), rows));
+        let (revision, rows) = revise.await.ok_or_else(compiling_failed)?;
         let made = self.metrics.local_definitions_made.clone();
         let local_definitions = LocalDefinitions::new(rows.clone(), self.cpu.clone(), made);
         let DefinitionRows {
@@ -422,8 +435,11 @@ impl Loader {
         }
         let definitions = Arc::new(definitions);
         let reach = self.reach(&definitions, &cohorts).await?;
+        let token: Box<str> = project.token.as_str().into();
         let snapshot = ProjectSnapshot {
             id,
+            token: token.clone(),
+            revision,
             static_members: StaticMembers::new(reach, &slots),
             local_definitions,
             definitions,
@@ -432,7 +448,7 @@ impl Loader {
             matching: convert::matching(&project),
             load,
         };
-        Ok((project.token.into(), sequence, Arc::new(snapshot)))
+        Ok((token, sequence, Arc::new(snapshot)))
     }
 
     async fn reach(

@@ -8,6 +8,7 @@
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - [`snapshot`], `freshness`, `unknown_tokens`, `keys`: the same on disk, how old it is, which tokens nobody has, and when
 //!   keys changed.
+//! - [`revision`], `news`: which state of the definitions somebody has, and that there is a newer one.
 //! - `local_definitions`: what SDKs are given that evaluate flags themselves.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
@@ -31,9 +32,11 @@ mod keys;
 mod local_definitions;
 mod mailbox;
 pub mod metrics;
+mod news;
 mod override_writer;
 mod person_loader;
 mod reader;
+pub mod revision;
 pub mod runtimes;
 mod seat;
 mod service_time;
@@ -50,8 +53,10 @@ mod worker_queue;
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
 pub use keys::KeysRevision;
-pub use local_definitions::{Coding, Document};
+pub use local_definitions::{Coding, Document, tag_of};
 pub use metrics::Metrics;
+pub use news::Follow;
+pub use revision::Revision;
 pub use snapshot::Snapshots;
 pub use stages::{Stage, StageTimer, Stages};
 pub use system::{Config, Database, EvaluateRequest, ProjectSnapshot, Readiness, Source, System};

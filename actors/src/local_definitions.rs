@@ -12,7 +12,7 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Coding, Document};
+pub use document::{Coding, Document, tag_of};
 
 use crate::cpu_pool::CpuPool;
 use burgee_evaluation::{Definitions, MatchingVersion};

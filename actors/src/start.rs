@@ -9,6 +9,7 @@ use crate::evaluator;
 use crate::keys::KeysRevision;
 use crate::mailbox::{Mailbox, Ping};
 use crate::metrics::{MailboxMetrics, Metrics};
+use crate::news::News;
 use crate::override_writer::OverrideWriter;
 use crate::person_loader::PersonLoader;
 use crate::reader::Reader;
@@ -99,11 +100,12 @@ impl System {
             slots: Arc::new(Semaphore::new(definitions_cache::LOADS_IN_FLIGHT)),
             snapshots: source.snapshots.clone(),
         };
-        let readers = Arc::clone(&published);
+        let news = Arc::new(News::default());
+        let (readers, followers) = (Arc::clone(&published), Arc::clone(&news));
         let definitions = supervised(
             &state,
             metrics.mailbox("definitions_cache", 0, CACHE_CAPACITY),
-            move || DefinitionsCache::new(loader, readers, CACHE_CAPACITY),
+            move || DefinitionsCache::new(loader, readers, followers, CACHE_CAPACITY),
         )
         .await;
 
@@ -156,6 +158,7 @@ impl System {
         };
         Ok(Self {
             published,
+            news,
             definitions,
             cohorts,
             reader,

@@ -10,7 +10,9 @@ use crate::keys::KeysRevision;
 use crate::local_definitions::{Document, LocalDefinitions};
 use crate::mailbox::{Mailbox, WhyRefused};
 use crate::metrics::Metrics;
+use crate::news::{Follow, News};
 use crate::reader::Reader;
+use crate::revision::Revision;
 use crate::runtimes::Runtime;
 use crate::seat::Seat;
 use crate::shares::{Place, Shares};
@@ -39,6 +41,10 @@ use tokio::time::timeout_at;
 pub struct ProjectSnapshot {
     /// Its id.
     pub id: ProjectId,
+    /// Its public token.
+    pub token: Box<str>,
+    /// Which state of its definitions this is.
+    pub revision: Revision,
     /// Its flags.
     pub definitions: Arc<Definitions>,
     /// Its cohorts.
@@ -133,6 +139,7 @@ pub struct StartError(#[from] rayon::ThreadPoolBuildError);
 #[derive(Clone)]
 pub struct System {
     pub(crate) published: Arc<Published>,
+    pub(crate) news: Arc<News>,
     pub(crate) definitions: Mailbox<DefinitionsCache>,
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) reader: Reader,
@@ -242,6 +249,32 @@ impl System {
             return Err(ProjectError::TimedOut);
         }
         Ok(published())
+    }
+
+    /// Begins to follow a project's definitions; `None` when the project is gone.
+    pub fn follow(&self, project: ProjectId) -> Option<Follow> {
+        let published = || self.published.load().by_id.get(&project).cloned();
+        self.news.follow(project, published)
+    }
+
+    /// Returns a project as it is once it has reached a revision that another instance told of, or as it is at the deadline.
+    pub async fn reached(
+        &self,
+        project: Arc<ProjectSnapshot>,
+        asked: Revision,
+        deadline: Instant,
+    ) -> Arc<ProjectSnapshot> {
+        if project.revision.is_at_least(asked) {
+            return project;
+        }
+        let Some(mut follow) = self.follow(project.id) else {
+            return project;
+        };
+        let reached = follow.wait_for(|newest| newest.revision.is_at_least(asked));
+        // In time or not: the newest there is.
+        drop(timeout_at(deadline.into(), reached).await);
+        let newest = follow.borrow();
+        Arc::clone(&newest)
     }
 
     /// Returns what SDKs read that evaluate a project's flags themselves. Made at the first call after a change, on the CPU

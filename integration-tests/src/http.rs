@@ -158,13 +158,7 @@ impl Connection {
     /// Reads one answer to a request with this method.
     #[track_caller]
     pub fn read(&mut self, method: &str) -> Response {
-        let (mut response, framing) = loop {
-            if let Some((consumed, response, framing)) = parse_head(&self.rest, method) {
-                self.rest.drain(..consumed);
-                break (response, framing);
-            }
-            assert!(self.fill(), "closed before an answer: {:?}", self.rest);
-        };
+        let (mut response, framing) = self.head(method);
         response.body = match framing {
             Framing::Length(length) => self.take(length),
             Framing::Chunked => self.take_chunks(),
@@ -174,6 +168,23 @@ impl Connection {
             }
         };
         response
+    }
+
+    /// Reads the head of an answer to a request with this method, and leaves its body to [`Self::read_chunk`].
+    #[track_caller]
+    pub fn read_head(&mut self, method: &str) -> Response {
+        self.head(method).0
+    }
+
+    /// Reads the next chunk of a chunked body; `None` at its end. A connection that is closed before is a failure.
+    #[track_caller]
+    pub fn read_chunk(&mut self) -> Option<Vec<u8>> {
+        let line = self.take_line();
+        let size = line.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16).expect("a chunk size");
+        let chunk = self.take(size);
+        assert_eq!(self.take_line(), "", "a chunk ends with its line");
+        (size > 0).then_some(chunk)
     }
 
     /// Says that nothing more will be sent.
@@ -186,6 +197,17 @@ impl Connection {
     pub fn drain(mut self) -> Vec<u8> {
         while self.fill() {}
         self.rest
+    }
+
+    #[track_caller]
+    fn head(&mut self, method: &str) -> (Response, Framing) {
+        loop {
+            if let Some((consumed, response, framing)) = parse_head(&self.rest, method) {
+                self.rest.drain(..consumed);
+                return (response, framing);
+            }
+            assert!(self.fill(), "closed before an answer: {:?}", self.rest);
+        }
     }
 
     fn fill(&mut self) -> bool {
@@ -214,16 +236,10 @@ impl Connection {
 
     fn take_chunks(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
-        loop {
-            let line = self.take_line();
-            let size = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(size, 16).expect("a chunk size");
-            body.extend(self.take(size));
-            assert_eq!(self.take_line(), "", "a chunk ends with its line");
-            if size == 0 {
-                return body;
-            }
+        while let Some(chunk) = self.read_chunk() {
+            body.extend(chunk);
         }
+        body
     }
 }
 

@@ -12,6 +12,7 @@
 )]
 
 mod builders;
+pub mod clients;
 mod database;
 pub mod deadline;
 pub mod http;

@@ -84,7 +84,7 @@ fn finish(command: &mut Command) -> Finished {
 }
 
 /// Reads a pipe beside the caller, so that a full pipe never stops the program.
-fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+pub(crate) fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut text = Vec::new();
         let _ = pipe.read_to_end(&mut text);

@@ -37,6 +37,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds several options.
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.command.args(args);
+        self
+    }
+
     /// Adds an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);

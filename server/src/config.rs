@@ -8,6 +8,7 @@ mod commands;
 mod faults;
 mod limits;
 mod serve;
+mod streams;
 mod table;
 
 pub(crate) use commands::command_pool;

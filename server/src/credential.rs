@@ -90,6 +90,11 @@ impl<'a> Presented<'a> {
         (!key.is_empty()).then_some(Self(key))
     }
 
+    /// Returns it as it is, for limits that count by it.
+    pub(crate) fn as_bytes(self) -> &'a [u8] {
+        self.0.as_bytes()
+    }
+
     /// Returns whether it says of itself that it is a project's secret key.
     fn is_secret(self) -> bool {
         self.0.starts_with(SECRET_PREFIX)

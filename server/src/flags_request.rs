@@ -192,7 +192,7 @@ fn identifier(raw: &RawValue) -> Result<String, ParseError> {
 }
 
 /// Returns the text of a string, or a number's digits exactly as they were sent; `None` for anything else.
-fn scalar_text(raw: &RawValue) -> Result<Option<String>, ParseError> {
+pub(crate) fn scalar_text(raw: &RawValue) -> Result<Option<String>, ParseError> {
     let text = raw.get();
     match text.as_bytes().first() {
         Some(b'"') => Ok(Some(serde_json::from_str(text)?)),

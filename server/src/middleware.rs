@@ -11,6 +11,7 @@ pub use request_id::RequestId;
 use crate::cors::{self, Origin};
 use crate::error::ApiError;
 use crate::metrics::InFlight;
+use crate::ofrep::OfrepError;
 use crate::routes::{self, Route};
 use crate::state::Edge;
 use actix_web::body::BoxBody;
@@ -49,9 +50,9 @@ pub async fn edge(
         // The one span of a request; inside, only log lines.
         let span =
             tracing::debug_span!("request", %method, route = route.label(), request_id = %id.0);
-        call(&edge, request, next).instrument(span).await
+        call(&edge, route, request, next).instrument(span).await
     } else {
-        Ok(request.into_response(refusal(&edge)))
+        Ok(request.into_response(told(route, &refusal(&edge))))
     };
 
     let response = match &mut answer {
@@ -82,6 +83,7 @@ fn admit(edge: &Edge, route: Route) -> Option<InFlight> {
 /// Calls the handler. What it leaves without a response of its own becomes one here.
 async fn call(
     edge: &Edge,
+    route: Route,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, HttpResponse> {
@@ -93,18 +95,26 @@ async fn call(
         Err(_panic) => {
             // The panic hook has written the message; its payload may hold anything.
             edge.metrics.panicked();
-            Err(ApiError::Internal.error_response())
+            Err(told(route, &ApiError::Internal))
         }
     }
 }
 
-fn refusal(edge: &Edge) -> HttpResponse {
+fn refusal(edge: &Edge) -> ApiError {
     ApiError::Busy {
         waited: Duration::ZERO,
         retry_after: RETRY_AFTER,
         status: edge.config.overload_status,
     }
-    .error_response()
+}
+
+/// Returns an error in the words of the protocol that the route speaks.
+fn told(route: Route, error: &ApiError) -> HttpResponse {
+    if route.is_ofrep() {
+        OfrepError::from(error.clone()).respond(None)
+    } else {
+        error.error_response()
+    }
 }
 
 /// The one line a request leaves. Never a token, an id of a person, or a property.

@@ -9,7 +9,11 @@ mod health;
 mod index;
 mod keyed;
 mod metrics;
+mod ofrep;
+mod passage;
 mod payload;
+mod query;
+mod streams;
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -30,8 +34,16 @@ pub enum Route {
     Flags,
     /// `/decide`, its older name
     Decide,
+    /// `/ofrep/v1/evaluate/flags`
+    OfrepFlags,
+    /// `/ofrep/v1/evaluate/flags/{key}`
+    OfrepFlag,
+    /// `/ofrep/v1/events`
+    OfrepEvents,
     /// `/flags/definitions`
     Definitions,
+    /// `/flags/definitions/stream`
+    DefinitionsStream,
     /// Its older path
     LocalEvaluation,
     /// Its older path with the project in it
@@ -68,10 +80,14 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Flags,
         Self::Decide,
+        Self::OfrepFlags,
+        Self::OfrepFlag,
+        Self::OfrepEvents,
         Self::Definitions,
+        Self::DefinitionsStream,
         Self::LocalEvaluation,
         Self::ProjectLocalEvaluation,
         Self::Payload,
@@ -94,7 +110,11 @@ impl Route {
         match self {
             Self::Flags => "/flags",
             Self::Decide => "/decide",
+            Self::OfrepFlags => "/ofrep/v1/evaluate/flags",
+            Self::OfrepFlag => "/ofrep/v1/evaluate/flags/{key}",
+            Self::OfrepEvents => "/ofrep/v1/events",
             Self::Definitions => "/flags/definitions",
+            Self::DefinitionsStream => "/flags/definitions/stream",
             Self::LocalEvaluation => "/api/feature_flag/local_evaluation",
             Self::ProjectLocalEvaluation => {
                 "/api/projects/{project}/feature_flags/local_evaluation"
@@ -120,8 +140,16 @@ impl Route {
     pub const fn methods(self) -> &'static str {
         match self {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
+            Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
+            // To ask for the head of something without an end is of no use.
+            Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
         }
+    }
+
+    /// Returns whether it speaks the OpenFeature protocol, whose clients expect errors in JSON.
+    pub const fn is_ofrep(self) -> bool {
+        matches!(self, Self::OfrepFlags | Self::OfrepFlag | Self::OfrepEvents)
     }
 
     /// Returns whether it is for those who run the server, and has to answer when nothing else does.
@@ -146,8 +174,12 @@ impl Route {
             Some(shorter) => shorter,
         };
         let mut all = Self::ALL.into_iter();
-        all.find(|route| is_path_of(path, route.label()))
-            .unwrap_or(Self::Unmatched)
+        let found = all.find(|route| is_path_of(path, route.label()));
+        // A key may have slashes in it.
+        found.unwrap_or_else(|| match path.strip_prefix(Self::OfrepFlags.label()) {
+            Some(key) if key.starts_with('/') => Self::OfrepFlag,
+            _ => Self::Unmatched,
+        })
     }
 }
 
@@ -246,6 +278,16 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::Decide, |it| {
         flags::register(it, Route::Decide)
     });
+    both(config, Route::OfrepFlags, ofrep::register_all);
+    // A key may be anything, slashes included; with a slash behind it as well.
+    let one = web::resource(format!("{}/{{key:.+}}", Route::OfrepFlags.label()));
+    config.service(fallbacks(ofrep::register_one(one), Route::OfrepFlag));
+    both(config, Route::OfrepEvents, streams::register_events);
+    both(
+        config,
+        Route::DefinitionsStream,
+        streams::register_definitions,
+    );
     for route in [
         Route::Definitions,
         Route::LocalEvaluation,

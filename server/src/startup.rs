@@ -9,6 +9,7 @@ use crate::metrics;
 use crate::project_file::{self, ApplyOptions};
 use crate::routes::{app, metrics_app};
 use crate::state::{AppState, Edge, HttpConfig};
+use crate::streams::{Streams, hang_up_when_stalled};
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
 use burgee_actors::runtimes::Runtime;
@@ -215,6 +216,7 @@ struct Started {
     /// Serves metrics, where they have an address of their own.
     metrics: Option<Server>,
     system: System,
+    streams: Arc<Streams>,
     address: SocketAddr,
 }
 
@@ -235,6 +237,7 @@ impl Started {
             credentials: Arc::new(Credentials::new(store.clone(), &system)),
             registry: Arc::new(registry),
         };
+        let streams = Arc::clone(&state.edge.streams);
         let metrics = config
             .metrics_listen
             .map(|address| serve_metrics(address, state.clone()))
@@ -251,6 +254,7 @@ impl Started {
         .keep_alive(config.keep_alive)
         .shutdown_timeout(config.shutdown_timeout.as_secs())
         .disable_signals()
+        .on_connect(hang_up_when_stalled)
         .bind(config.listen)
         .map_err(StartupError::Listen)?;
         let address = server.addrs().first().copied().unwrap_or(config.listen);
@@ -259,12 +263,13 @@ impl Started {
             server: server.run(),
             metrics,
             system,
+            streams,
             address,
         })
     }
 
     async fn run(self) -> Result<(), StartupError> {
-        actix_web::rt::spawn(stop_on_signal(self.server.handle()));
+        actix_web::rt::spawn(stop_on_signal(self.server.handle(), self.streams));
         let metrics = self.metrics.map(|server| {
             let handle = server.handle();
             actix_web::rt::spawn(server);
@@ -295,7 +300,7 @@ fn serve_metrics(address: SocketAddr, state: AppState) -> Result<Server, Startup
 }
 
 /// Both signals let requests under way end; a second one is up to the system.
-async fn stop_on_signal(server: ServerHandle) {
+async fn stop_on_signal(server: ServerHandle, streams: Arc<Streams>) {
     let terminated = async {
         use tokio::signal::unix::{SignalKind, signal};
         match signal(SignalKind::terminate()) {
@@ -311,6 +316,8 @@ async fn stop_on_signal(server: ServerHandle) {
         _ = tokio::signal::ctrl_c() => {}
     }
     tracing::info!("stopping; requests under way end first");
+    // These would never end by themselves.
+    streams.stop();
     server.stop(true).await;
 }
 
@@ -325,6 +332,8 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
         remote_config: config.remote_config,
         static_dir: config.static_dir.clone(),
         metrics_elsewhere: config.metrics_listen.is_some(),
+        streams: config.streams,
+        public_url: config.public_url.clone(),
         overload_status: match config.overload_status {
             504 => OverloadStatus::GatewayTimeout,
             _ => OverloadStatus::ServiceUnavailable,

@@ -9,6 +9,7 @@ use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
 use crate::routes;
 use crate::slow::SlowRequests;
+use crate::streams::{StreamConfig, Streams};
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
 use std::path::PathBuf;
@@ -41,13 +42,17 @@ pub struct HttpConfig {
     pub metrics_elsewhere: bool,
     /// What posthog-js is told.
     pub remote_config: RemoteConfigSettings,
+    /// How many may listen to changes.
+    pub streams: StreamConfig,
+    /// Under which address clients reach the server, without a slash at its end; `None` where that is not known.
+    pub public_url: Option<String>,
     /// Whose files are served under `/static`; `None` for none.
     pub static_dir: Option<PathBuf>,
 }
 
 impl Default for HttpConfig {
     /// No base path, 1 s, 4,096 requests under way, 4 large bodies, 503, no rate limits, no trusted proxies, slow after
-    /// 250 ms, metrics here, and the defaults of the parts.
+    /// 250 ms, metrics here, no known address, and the defaults of the parts.
     fn default() -> Self {
         Self {
             base_path: String::new(),
@@ -61,6 +66,8 @@ impl Default for HttpConfig {
             slow_after: Some(Duration::from_millis(250)),
             metrics_elsewhere: false,
             remote_config: RemoteConfigSettings::default(),
+            streams: StreamConfig::default(),
+            public_url: None,
             static_dir: None,
         }
     }
@@ -79,6 +86,8 @@ pub struct Edge {
     pub rate_limits: RateLimits,
     /// Which requests are slow, and their lines.
     pub slow: SlowRequests,
+    /// Who listens to changes.
+    pub streams: Arc<Streams>,
 }
 
 impl Edge {
@@ -90,6 +99,7 @@ impl Edge {
             metrics: Metrics::register(registry),
             rate_limits: RateLimits::new(&config.rate_limits),
             slow: SlowRequests::new(config.slow_after),
+            streams: Arc::new(Streams::new(config.streams, registry)),
             config,
         }
     }

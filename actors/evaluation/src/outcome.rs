@@ -81,6 +81,17 @@ pub enum FailureCode {
     InternalError,
 }
 
+/// What a condition that matched left to chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// A hash decided: on the rollout, or among variants.
+    Split,
+    /// Its filters decided, or a variant that it pins.
+    Targeted,
+    /// Nothing: it lets everybody in.
+    Everybody,
+}
+
 /// The answer for one flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
@@ -205,6 +216,24 @@ impl<'a> Evaluation<'a> {
     pub fn description(&self) -> Cow<'static, str> {
         self.outcome.description()
     }
+
+    /// Returns how the condition that matched came to its answer; `None` if none matched.
+    pub fn matched(&self) -> Option<Match> {
+        if self.outcome.reason != Reason::ConditionMatch {
+            return None;
+        }
+        let condition = self.flag.conditions.get(self.outcome.condition_index?)?;
+        let is_targeted = !condition.filters.is_empty()
+            || !condition.cohorts.is_empty()
+            || condition.pinned.is_some();
+        Some(if condition.needs_hash {
+            Match::Split
+        } else if is_targeted {
+            Match::Targeted
+        } else {
+            Match::Everybody
+        })
+    }
 }
 
 impl Outcome {
@@ -222,6 +251,13 @@ impl Outcome {
     pub fn is_failed(&self) -> bool {
         matches!(self.reason, Reason::Failed(_))
     }
+
+    /// The answer for an inactive flag.
+    pub(crate) const DISABLED: Self = Self {
+        value: FlagValue::Off,
+        reason: Reason::FlagDisabled,
+        condition_index: None,
+    };
 
     /// The answer for a flag that could not be computed.
     pub(crate) fn failed(code: FailureCode) -> Self {

@@ -5,9 +5,10 @@
 mod runtime;
 
 use crate::{
-    Definitions,
+    Definitions, Evaluation, Evaluations, Outcome,
     definition::{Flag, Runtime, needs::StateNeeds},
     dependency::Order,
+    outcome::FailureCode,
 };
 use std::sync::Arc;
 
@@ -154,11 +155,70 @@ impl Definitions {
     }
 }
 
+impl Definitions {
+    /// Returns an answer for every flag that the selector would let through if all flags were active, ascending by key:
+    /// those of `evaluations`, which were made for it, `flag_disabled` for inactive flags, and a failure for flags that
+    /// depend on themselves.
+    ///
+    /// For protocols that report what `/flags` leaves out. The selector's keys are not looked at.
+    pub fn report<'a>(
+        &'a self,
+        selector: &'a Selector,
+        evaluations: &'a Evaluations,
+    ) -> impl Iterator<Item = Evaluation<'a>> {
+        let mut answers = evaluations.iter().peekable();
+        let flags = self.flags.iter().enumerate();
+        let admitted = flags.filter(|(_, flag)| selector.admits_if_active(flag));
+        admitted.map(move |(place, flag)| {
+            while answers.next_if(|answer| answer.place < place).is_some() {}
+            let answer = answers.next_if(|answer| answer.place == place);
+            answer.unwrap_or_else(|| Evaluation {
+                place,
+                flag,
+                outcome: flag.unevaluated(),
+            })
+        })
+    }
+
+    /// Returns the same for the flag of one key; `None` if the selector does not let it through, or there is none.
+    pub fn report_one<'a>(
+        &'a self,
+        selector: &Selector,
+        evaluations: &'a Evaluations,
+        key: &str,
+    ) -> Option<Evaluation<'a>> {
+        let place = self.place(key)?;
+        let flag = self.flags.get(place)?;
+        if !selector.admits_if_active(flag) {
+            return None;
+        }
+        Some(evaluations.get(key).unwrap_or_else(|| Evaluation {
+            place,
+            flag,
+            outcome: flag.unevaluated(),
+        }))
+    }
+}
+
+impl Flag {
+    /// The answer for a flag that was not evaluated although it was asked for.
+    fn unevaluated(&self) -> Outcome {
+        if self.active {
+            Outcome::failed(FailureCode::DependencyFailed)
+        } else {
+            Outcome::DISABLED
+        }
+    }
+}
+
 impl Selector {
     /// Returns whether a flag passes all filters but the one by keys.
     fn admits(&self, flag: &Flag) -> bool {
-        flag.active
-            && (!self.surveys_only || flag.key.starts_with(SURVEY_PREFIX))
+        flag.active && self.admits_if_active(flag)
+    }
+
+    fn admits_if_active(&self, flag: &Flag) -> bool {
+        (!self.surveys_only || flag.key.starts_with(SURVEY_PREFIX))
             && self.runtime.admits(flag.runtime)
             && self.admits_contexts(&flag.contexts)
     }

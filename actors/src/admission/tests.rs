@@ -83,6 +83,8 @@ async fn admission(thread: &Thread, metrics: &Arc<Metrics>) -> Admission {
 fn other(project: &ProjectSnapshot) -> Arc<ProjectSnapshot> {
     Arc::new(ProjectSnapshot {
         id: project.id,
+        token: project.token.clone(),
+        revision: project.revision,
         definitions: Arc::clone(&project.definitions),
         cohorts: Arc::clone(&project.cohorts),
         zone: project.zone,

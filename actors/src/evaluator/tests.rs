@@ -34,6 +34,8 @@ pub(crate) fn project() -> Arc<ProjectSnapshot> {
     assert_eq!(dropped, []);
     Arc::new(ProjectSnapshot {
         id: ProjectId(1),
+        token: "phc_test".into(),
+        revision: "1.1".parse().unwrap(),
         definitions: Arc::new(definitions),
         cohorts: Arc::new(CohortSet::default()),
         zone: Tz::UTC,

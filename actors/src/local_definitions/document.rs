@@ -73,7 +73,7 @@ type Packed = OnceLock<Shared<BoxFuture<'static, Option<Bytes>>>>;
 impl Document {
     pub(super) fn new(body: Vec<u8>, cpu: CpuPool) -> Self {
         Self {
-            tag: tag(&body),
+            tag: tag_of(&body),
             body: body.into(),
             packed: Default::default(),
             cpu,
@@ -129,7 +129,8 @@ impl fmt::Debug for Document {
     }
 }
 
-fn tag(body: &[u8]) -> Box<str> {
+/// Returns the tag of a content: a digest as hexadecimal digits, equal on all instances and at all times.
+pub fn tag_of(body: &[u8]) -> Box<str> {
     let mut tag = String::with_capacity(2 * TAG_BYTES);
     for byte in Sha256::digest(body).iter().take(TAG_BYTES) {
         // Writing to a text does not fail.

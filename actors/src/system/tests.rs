@@ -1,3 +1,4 @@
+mod followed;
 mod memberships;
 
 use super::{Config, Database, EvaluateRequest, Readiness, Source, System};

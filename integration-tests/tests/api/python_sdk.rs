@@ -7,7 +7,7 @@ use std::process::Command;
 on_both_databases!(the_python_sdk_gets_every_flag_right);
 
 /// The flags of `clients/posthog_python.py`.
-fn project() -> Value {
+pub(super) fn project() -> Value {
     ProjectBuilder::new()
         .group_types(&["company"])
         .flag(FlagBuilder::new("simple").id(1))

@@ -4,9 +4,11 @@ use super::DatabaseUrl;
 use super::browsers::BrowserOptions;
 use super::faults::{ConfigError, Faults};
 use super::limits::LimitOptions;
+use super::streams::StreamOptions;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
 use crate::remote_config::RemoteConfigSettings;
+use crate::streams::StreamConfig;
 use burgee_actors::Budget;
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
@@ -322,6 +324,9 @@ pub struct ServeOptions {
     cohort_cache_bytes: String,
 
     #[command(flatten)]
+    streams: StreamOptions,
+
+    #[command(flatten)]
     limits: LimitOptions,
 
     #[command(flatten)]
@@ -420,6 +425,10 @@ pub struct ServeConfig {
     pub loader_mailbox_capacity: usize,
     /// Memory for the members of static cohorts, in bytes.
     pub cohort_cache_bytes: usize,
+    /// How many may listen to changes.
+    pub streams: StreamConfig,
+    /// Under which address clients reach the server.
+    pub public_url: Option<String>,
     /// How often an address or a token may ask.
     pub rate_limits: RateLimitConfig,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -530,6 +539,8 @@ impl ServeOptions {
                 &self.cohort_cache_bytes,
                 0..=1 << 40,
             ),
+            streams: self.streams.resolve(f),
+            public_url: self.streams.public_url(f),
             rate_limits: self.limits.rates(f),
             trusted_proxies: self.limits.trusted_proxies(f),
             remote_config: self.browsers.remote_config(f),

@@ -40,6 +40,8 @@ fn defaults() {
     assert_eq!(config.rate_limits, RateLimitConfig::default());
     assert!(config.trusted_proxies.is_empty() && config.metrics_listen.is_none());
     assert_eq!(config.slow_request, Some(Duration::from_millis(250)));
+    assert_eq!(config.streams, crate::streams::StreamConfig::default());
+    assert_eq!(config.public_url, None);
 }
 
 #[test]
@@ -89,7 +91,7 @@ fn rates_have_a_burst_and_proxies_a_range() {
 #[test]
 fn switches_and_values() {
     type Test = fn(&ServeConfig) -> bool;
-    let cases: [(&[&str], Test); 15] = [
+    let cases: [(&[&str], Test); 17] = [
         (&[], |c| {
             c.remote_config.autocapture_opt_out && c.static_dir.is_none()
         }),
@@ -111,6 +113,10 @@ fn switches_and_values() {
             c.listen.port() == 0 && c.listen.is_ipv6()
         }),
         (&["--overload-status", "504"], |c| c.overload_status == 504),
+        (&["--public-url", "https://a.example/ph/"], |c| {
+            c.public_url.as_deref() == Some("https://a.example/ph")
+        }),
+        (&["--max-streams", "0"], |c| c.streams.most == 0),
         (&["--log-format", "json"], |c| {
             c.log.format == LogFormat::Json
         }),
@@ -155,6 +161,9 @@ fn all_bad_settings_are_told_together() {
         "[[",
         "--log-format",
         "xml",
+        "--public-url",
+        "flags.example.com",
+        "--stream-heartbeat-ms=0",
     ])
     .unwrap_err();
     let options: Vec<_> = error
@@ -173,6 +182,8 @@ fn all_bad_settings_are_told_together() {
             "--pool-min-idle (BURGEE_POOL_MIN_IDLE)",
             "--request-timeout-ms (BURGEE_REQUEST_TIMEOUT_MS)",
             "--overload-status (BURGEE_OVERLOAD_STATUS)",
+            "--stream-heartbeat-ms (BURGEE_STREAM_HEARTBEAT_MS)",
+            "--public-url (BURGEE_PUBLIC_URL)",
             "--log-level (BURGEE_LOG_LEVEL)",
             "--log-format (BURGEE_LOG_FORMAT)",
             "--watch (BURGEE_WATCH)",

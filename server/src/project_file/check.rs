@@ -158,7 +158,7 @@ fn flag_definitions<'a>(rows: impl IntoIterator<Item = &'a FlagRow>) -> Vec<Flag
         evaluation_contexts: None,
         bucketing_identifier: row.bucketing_identifier.clone(),
         has_experiment: Some(row.has_experiment),
-        is_remote_configuration: None,
+        is_remote_configuration: Some(row.is_remote_configuration),
     };
     rows.into_iter().map(definition).collect()
 }

@@ -4,38 +4,25 @@
 mod tests;
 
 use super::Route;
-use crate::body::{self, BodyFormat};
-use crate::client_address::client_address;
+use super::passage::{Clock, Passage, header, unwritable};
 use crate::error::ApiError;
 use crate::flags_request::{Endpoint, FlagsQuery, FlagsRequest};
 use crate::flags_response::{Envelope, Shape, render, render_minimal};
 use crate::middleware::RequestId;
-use crate::rate_limit::{Limit, Verdict, peek_token};
+use crate::rate_limit::peek_token;
 use crate::remote_config::RemoteConfig;
-use crate::slow::RequestStages;
-use crate::state::{AppState, Edge};
+use crate::state::AppState;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, ORIGIN, REFERER, USER_AGENT,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT,
 };
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, web};
-use burgee_actors::{EvaluateError, EvaluateRequest, ProjectSnapshot, Stage, StageTimer, Stages};
+use burgee_actors::{EvaluateRequest, StageTimer};
 use burgee_evaluation::selection::{RequestRuntime, RuntimeHints};
 use burgee_evaluation::{Evaluations, Selector};
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// By which a client lowers its own request's time limit, in milliseconds.
-const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+use chrono::Utc;
 
 /// By which a proxy says that it renamed `/decide`.
 const ORIGINAL_ENDPOINT: HeaderName = HeaderName::from_static("x-original-endpoint");
-
-/// Says that a request was let through although it was over a limit (section 3.12).
-const RATE_LIMIT_WARNING: HeaderName = HeaderName::from_static("x-posthog-rate-limit-warning");
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -80,72 +67,44 @@ async fn evaluate(
     payload: web::Payload,
     state: web::Data<AppState>,
 ) -> HttpResponse {
-    let started = Instant::now();
-    let mut stages = RequestStages::default();
-    let mut passage = Passage::default();
-    let answered = respond(
-        endpoint,
-        &request,
-        payload,
-        &state,
-        &mut stages,
-        &mut passage,
-    );
-    let mut response = answered.await.unwrap_or_else(|e| e.error_response());
-    if passage.is_over {
-        let warning = HeaderValue::from_static("true");
-        response.headers_mut().insert(RATE_LIMIT_WARNING, warning);
-    }
-    let (took, edge) = (started.elapsed(), &state.edge);
-    if edge.slow.is_slow(took) {
-        edge.metrics.was_slow();
-        let id = RequestId::given(&request);
-        let route = match endpoint {
-            Endpoint::Flags => Route::Flags,
-            Endpoint::Decide => Route::Decide,
-        };
-        edge.slow
-            .log(route.label(), response.status(), id, took, &stages);
-    }
-    response
+    let mut passage = Passage::begin(&state, &request);
+    let answered = respond(endpoint, payload, &mut passage).await;
+    let response = answered.unwrap_or_else(|error| error.error_response());
+    let route = match endpoint {
+        Endpoint::Flags => Route::Flags,
+        Endpoint::Decide => Route::Decide,
+    };
+    passage.end(route, response)
 }
 
 /// Answers. The checks are made in the order of section 3.11.
 async fn respond(
     endpoint: Endpoint,
-    request: &HttpRequest,
     payload: web::Payload,
-    state: &AppState,
-    stages: &mut RequestStages,
-    passage: &mut Passage,
+    passage: &mut Passage<'_>,
 ) -> Result<HttpResponse, ApiError> {
+    let (state, request) = (passage.state, passage.request);
     let endpoint = named_endpoint(endpoint, request.headers());
     let query = FlagsQuery::parse(request.query_string());
-    let address = passage.of_address(state, request)?;
-    let raw = {
-        let _timer = StageTimer::start(&mut stages.read);
-        read(state, request, payload).await?
-    };
-    passage.of_token(state, &raw, address)?;
-    let clock = Clock::start(state, request.headers());
-    let early = state.system.refuse_early(|| peek_token(&raw));
-    early.map_err(|refused| refusal(state, &refused, clock))?;
-    let mut asked = {
-        let _timer = StageTimer::start(&mut stages.decode);
-        decode(state, request, &query, raw, clock).await?
-    };
+    let address = passage.of_address()?;
+    let raw = passage.read(payload).await?;
+    passage.of_token(|| peek_token(&raw), address)?;
+    let clock = passage.clock();
+    passage.refuse_early(|| peek_token(&raw), clock)?;
+    let decoded = passage.decode(raw, query.compression, clock, FlagsRequest::parse);
+    let mut asked = decoded.await?;
     let token = asked.token.take().ok_or(ApiError::NoToken)?;
     let project = {
-        let _timer = StageTimer::start(&mut stages.definitions);
+        let _timer = StageTimer::start(&mut passage.stages.definitions);
         state.system.project(&token, clock.deadline).await?
     };
     let project = project.ok_or(ApiError::UnknownToken)?;
-    stages.project = Some(project.id);
+    passage.stages.project = Some(project.id);
     let evaluations = if asked.disable_flags {
         Evaluations::default()
     } else {
         let question = question(request, &query, asked, clock)?;
-        ask(state, &project, question, clock, &mut stages.actors).await?
+        passage.ask(&project, question, clock).await?
     };
     let settings = state.edge.config.remote_config;
     let envelope = Envelope {
@@ -156,75 +115,8 @@ async fn respond(
             .wants_config(endpoint)
             .then(|| RemoteConfig::new(&token, settings)),
     };
-    let _timer = StageTimer::start(&mut stages.render);
+    let _timer = StageTimer::start(&mut passage.stages.render);
     write(query.shape(endpoint), &envelope, &evaluations)
-}
-
-/// A request's way past the rate limits: first that of its address, then that of its token.
-#[derive(Default)]
-struct Passage {
-    /// Whether it was over a limit and let through.
-    is_over: bool,
-}
-
-impl Passage {
-    fn of_address(&mut self, state: &AppState, request: &HttpRequest) -> Result<IpAddr, ApiError> {
-        let edge = &state.edge;
-        let peer = request.peer_addr().map(|peer| peer.ip());
-        let address = client_address(peer, request.headers(), &edge.config.trusted_proxies);
-        self.note(edge, Limit::Address, edge.rate_limits.address(address))?;
-        Ok(address)
-    }
-
-    fn of_token(&mut self, state: &AppState, raw: &[u8], address: IpAddr) -> Result<(), ApiError> {
-        let edge = &state.edge;
-        if !edge.rate_limits.limits_tokens() {
-            return Ok(());
-        }
-        let verdict = edge.rate_limits.token(peek_token(raw), address);
-        self.note(edge, Limit::Token, verdict)
-    }
-
-    fn note(&mut self, edge: &Edge, limit: Limit, verdict: Verdict) -> Result<(), ApiError> {
-        match verdict {
-            Verdict::Within => Ok(()),
-            Verdict::Over => {
-                edge.metrics.rate_limited(limit, false);
-                self.is_over = true;
-                Ok(())
-            }
-            Verdict::Refused { retry_after } => {
-                edge.metrics.rate_limited(limit, true);
-                Err(ApiError::RateLimited { retry_after })
-            }
-        }
-    }
-}
-
-/// When a request's body was complete, and until when an answer is worth something.
-#[derive(Clone, Copy)]
-struct Clock {
-    now: DateTime<Utc>,
-    started: Instant,
-    deadline: Instant,
-}
-
-impl Clock {
-    fn start(state: &AppState, headers: &HeaderMap) -> Self {
-        let started = Instant::now();
-        Self {
-            now: Utc::now(),
-            started,
-            deadline: started + time_limit(state.edge.config.request_timeout, headers),
-        }
-    }
-}
-
-/// Returns the time limit: the server's, or a shorter one that the client asks for.
-fn time_limit(limit: Duration, headers: &HeaderMap) -> Duration {
-    header(headers, &TIMEOUT_HEADER)
-        .and_then(|wanted| wanted.trim().parse().ok())
-        .map_or(limit, |millis| limit.min(Duration::from_millis(millis)))
 }
 
 fn named_endpoint(endpoint: Endpoint, headers: &HeaderMap) -> Endpoint {
@@ -233,59 +125,6 @@ fn named_endpoint(endpoint: Endpoint, headers: &HeaderMap) -> Endpoint {
         return Endpoint::Decide;
     }
     endpoint
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    // Texts beyond ASCII are allowed: some user agents have them.
-    std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
-}
-
-async fn read(
-    state: &AppState,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<Bytes, ApiError> {
-    let declared = header(request.headers(), &CONTENT_LENGTH).and_then(|text| text.parse().ok());
-    let read = body::read(payload, declared, &state.edge.config.body).await;
-    read.map_err(|error| {
-        state.edge.metrics.body_failed(&error);
-        error.into()
-    })
-}
-
-async fn decode(
-    state: &AppState,
-    request: &HttpRequest,
-    query: &FlagsQuery,
-    raw: Bytes,
-    clock: Clock,
-) -> Result<FlagsRequest, ApiError> {
-    let edge = &state.edge;
-    let headers = request.headers();
-    let format = BodyFormat::new(
-        query.compression,
-        header(headers, &CONTENT_TYPE),
-        header(headers, &CONTENT_ENCODING),
-    );
-    let limit = edge.config.body.decompressed;
-    let slots = &edge.large_bodies;
-    let decoded = body::decode(
-        raw,
-        format,
-        limit,
-        slots,
-        clock.deadline,
-        FlagsRequest::parse,
-    );
-    decoded.await.map_err(|error| {
-        if let body::DecodeError::Body(fault) = &error {
-            edge.metrics.body_failed(fault);
-        }
-        if matches!(error, body::DecodeError::Busy) {
-            state.system.missed_deadline(Stage::Decode);
-        }
-        ApiError::decoding(error, clock.started.elapsed(), edge.config.overload_status)
-    })
 }
 
 fn question(
@@ -321,22 +160,6 @@ fn runtime(stated: Option<&str>, headers: &HeaderMap) -> RequestRuntime {
     RequestRuntime::detect(stated, hints)
 }
 
-async fn ask(
-    state: &AppState,
-    project: &Arc<ProjectSnapshot>,
-    question: EvaluateRequest,
-    clock: Clock,
-    stages: &mut Stages,
-) -> Result<Evaluations, ApiError> {
-    let asked = state.system.evaluate(project, question, stages).await;
-    asked.map_err(|error| refusal(state, &error, clock))
-}
-
-fn refusal(state: &AppState, error: &EvaluateError, clock: Clock) -> ApiError {
-    let status = state.edge.config.overload_status;
-    ApiError::evaluation(error, clock.started.elapsed(), status)
-}
-
 fn write(
     shape: Shape,
     envelope: &Envelope<'_>,
@@ -345,11 +168,6 @@ fn write(
     render(shape, envelope, evaluations)
         .map(answer)
         .map_err(|error| unwritable(&error))
-}
-
-fn unwritable(error: &serde_json::Error) -> ApiError {
-    tracing::error!(%error, "an answer cannot be written");
-    ApiError::Internal
 }
 
 /// The headers of section 3.12: the answer belongs to this person and this moment.

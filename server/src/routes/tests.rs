@@ -286,6 +286,9 @@ async fn no_more_requests_are_let_in_than_allowed() {
     for (path, status) in [
         ("/flags", 504),
         ("/nothing", 504),
+        ("/ofrep/v1/evaluate/flags", 504),
+        ("/ofrep/v1/evaluate/flags/a", 504),
+        ("/ofrep/v1/events", 504),
         ("/_liveness", 200),
         ("/", 200),
     ] {
@@ -294,8 +297,11 @@ async fn no_more_requests_are_let_in_than_allowed() {
             overload_status: crate::error::OverloadStatus::GatewayTimeout,
             ..HttpConfig::default()
         };
-        let (got, headers, _) = answer(config, request(Method::GET, path)).await;
+        let (got, headers, body) = answer(config, request(Method::GET, path)).await;
         assert_eq!(got.as_u16(), status, "{path}");
+        if path.starts_with("/ofrep") {
+            assert_eq!(body, r#"{"errorDetails":"busy"}"#);
+        }
         assert_eq!(
             header(&headers, "retry-after").is_some(),
             status == 504,

@@ -267,3 +267,60 @@ fn a_selection_knows_its_length() {
     world.selector.keys = keys(&["a"]);
     assert_eq!(len(&world), 2);
 }
+
+#[test]
+fn a_report_has_what_answers_leave_out() {
+    let loops = |id: i32| when(json!([depends(id, json!(true))]));
+    let world = World::new(vec![
+        flag(1, "on", on()),
+        flag_with(2, "inactive", on(), json!({"active": false})),
+        flag_with(3, "deleted", on(), json!({"deleted": true})),
+        flag_with(4, "server", on(), json!({"evaluation_runtime": "server"})),
+        flag_with(
+            5,
+            "inactive-server",
+            on(),
+            json!({"active": false, "evaluation_runtime": "server"}),
+        ),
+        flag_with(6, "elsewhere", on(), json!({"evaluation_contexts": ["b"]})),
+        flag(7, "loop-a", loops(8)),
+        flag(8, "loop-b", loops(7)),
+    ]);
+    let (definitions, _) = world.compile();
+    let selector = Selector {
+        runtime: RequestRuntime::Client,
+        contexts: vec!["a".to_owned()],
+        ..Selector::default()
+    };
+    let world = World { selector, ..world };
+    let evaluations = world.evaluations();
+    let told = |answer: &crate::Evaluation<'_>| {
+        format!("{} {}", answer.flag.key, answer.outcome.reason.code())
+    };
+    let report = definitions.report(&world.selector, &evaluations);
+    let lines: Vec<String> = report.map(|answer| told(&answer)).collect();
+    let expected = [
+        "inactive flag_disabled",
+        "loop-a dependency_failed",
+        "loop-b dependency_failed",
+        "on condition_match",
+    ];
+    assert_eq!(lines, expected);
+    for (key, expected) in [
+        ("on", Some("on condition_match")),
+        ("inactive", Some("inactive flag_disabled")),
+        ("loop-a", Some("loop-a dependency_failed")),
+        ("server", None),
+        ("inactive-server", None),
+        ("elsewhere", None),
+        ("deleted", None),
+        ("nobody", None),
+    ] {
+        let answer = definitions.report_one(&world.selector, &evaluations, key);
+        assert_eq!(
+            answer.map(|answer| told(&answer)).as_deref(),
+            expected,
+            "{key}"
+        );
+    }
+}
