@@ -8,6 +8,7 @@
 //! - `definitions_cache`, `cohort_cache`, `change_listener`: what is known of projects, published as snapshots.
 //! - [`snapshot`], `freshness`, `unknown_tokens`: the same on disk, how old it is, and which tokens nobody has.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
+//! - [`events`]: events that change people, stored by group commit; how often flags were called.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
 //! - [`metrics`], [`runtimes`], [`stages`]: what is counted, how late event loops are, where a request's time goes.
@@ -22,6 +23,7 @@ pub mod cpu_pool;
 mod definitions_cache;
 pub mod error;
 mod evaluator;
+pub mod events;
 mod freshness;
 mod mailbox;
 pub mod metrics;
@@ -41,6 +43,8 @@ mod unknown_tokens;
 
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
+pub use events::metrics::Dropped;
+pub use events::{Durability, Event, EventAnswer, EventsConfig};
 pub use metrics::Metrics;
 pub use snapshot::Snapshots;
 pub use stages::{Stage, StageTimer, Stages};

@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
+use crate::events::{EventsConfig, Intake};
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::reader::Reader;
@@ -94,6 +95,8 @@ pub struct Config {
     pub evaluators_at_workers: bool,
     /// Memory for the members of static cohorts, in bytes. What does not fit is asked of the database.
     pub cohort_cache_bytes: usize,
+    /// How events are stored.
+    pub events: EventsConfig,
 }
 
 /// Where definitions come from at the start.
@@ -127,6 +130,7 @@ pub struct System {
     pub(crate) definitions: Mailbox<DefinitionsCache>,
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) reader: Reader,
+    pub(crate) events: Intake,
     pub(crate) admission: Admission,
     /// How to seat an evaluator at an HTTP worker, if that is wanted.
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,

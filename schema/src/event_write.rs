@@ -24,6 +24,9 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// How often a transaction is tried that lost against another one.
 const TRIES: usize = 3;
 
+/// After so many events others have a turn on the thread, which all connections share.
+const TURN: usize = 64;
+
 /// Writers of events of one project hold a lock of this class; projects share this many of them, so that a transaction
 /// never needs many.
 const EVENTS_LOCK_CLASS: i32 = 0x6275_7267;
@@ -88,14 +91,23 @@ async fn write_inside(
             groups.want(event.project_id, change);
         }
     }
-    people.found(statements::load_persons(connection, people.wanted()).await?);
+    for some in statements::load_persons(connection, people.wanted())
+        .await?
+        .chunks(TURN)
+    {
+        people.found(some);
+        tokio::task::yield_now().await;
+    }
     groups.found(statements::load_groups(connection, groups.wanted()).await?);
     if let Some(projects) = groups.lack_types() {
         groups.types_are(statements::load_group_types(connection, projects).await?);
     }
 
     let mut written = WrittenEvents::default();
-    for (event, is_new) in events.iter().zip(&is_new) {
+    for (number, (event, is_new)) in events.iter().zip(&is_new).enumerate() {
+        if number % TURN == 0 {
+            tokio::task::yield_now().await;
+        }
         let outcome = if *is_new {
             apply(event, &mut people, &mut groups)
         } else {

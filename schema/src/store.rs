@@ -281,10 +281,15 @@ impl Store {
 
     /// Stores events, all or none, in one transaction of a few statements; those with an id that was seen before are left
     /// out. New persons are created at `now`, in microseconds since 1970. A few thousand at once at most.
-    pub async fn write_events(&self, events: Vec<EventWrite>, now: i64) -> Result<WrittenEvents> {
+    pub async fn write_events(
+        &self,
+        events: &Arc<Vec<EventWrite>>,
+        now: i64,
+    ) -> Result<WrittenEvents> {
         if events.is_empty() {
             return Ok(WrittenEvents::default());
         }
+        let events = Arc::clone(events);
         self.write_with_events(QueryKind::Events, move |connection| {
             async move { event_write::write(connection, &events, now).await }.boxed()
         })

@@ -4,6 +4,7 @@
 //! its kin turn them into typed settings and tell all faults together. Whoever uses a setting gets a value, never a name.
 
 mod commands;
+mod events;
 mod faults;
 mod limits;
 mod serve;

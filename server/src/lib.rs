@@ -9,6 +9,7 @@ pub mod config;
 pub mod cors;
 pub mod demo;
 pub mod error;
+pub mod events;
 pub mod flags_request;
 pub mod flags_response;
 pub mod metrics;

@@ -2,6 +2,8 @@
 //!
 //! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
 
+mod events;
+mod events_v1;
 mod flags;
 mod health;
 mod index;
@@ -26,6 +28,32 @@ pub enum Route {
     Flags,
     /// `/decide`, its older name
     Decide,
+    /// `/batch`, events of most SDKs
+    Batch,
+    /// `/e`, events of browsers
+    Events,
+    /// `/i/v0/e`, the same
+    EventsV0,
+    /// `/capture`, an older name
+    Capture,
+    /// `/track`, an older name
+    Track,
+    /// `/engage`, an older name
+    Engage,
+    /// `/i/v0/ai/batch`, events that are dropped
+    AiBatch,
+    /// `/i/v1/analytics/events`
+    EventsV1,
+    /// `/i/v1/ai/events`, events that are dropped
+    AiEventsV1,
+    /// `/s`, recordings, which are dropped
+    Recordings,
+    /// `/i/v1/logs`, which are dropped
+    ClientLogs,
+    /// `/i/v1/metrics`, which are dropped
+    ClientMetrics,
+    /// `/i/v1/traces`, which are dropped
+    ClientTraces,
     /// `/_liveness`
     Liveness,
     /// `/_readiness`
@@ -48,9 +76,22 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 23] = [
         Self::Flags,
         Self::Decide,
+        Self::Batch,
+        Self::Events,
+        Self::EventsV0,
+        Self::Capture,
+        Self::Track,
+        Self::Engage,
+        Self::AiBatch,
+        Self::EventsV1,
+        Self::AiEventsV1,
+        Self::Recordings,
+        Self::ClientLogs,
+        Self::ClientMetrics,
+        Self::ClientTraces,
         Self::Liveness,
         Self::Readiness,
         Self::Startup,
@@ -66,6 +107,19 @@ impl Route {
         match self {
             Self::Flags => "/flags",
             Self::Decide => "/decide",
+            Self::Batch => "/batch",
+            Self::Events => "/e",
+            Self::EventsV0 => "/i/v0/e",
+            Self::Capture => "/capture",
+            Self::Track => "/track",
+            Self::Engage => "/engage",
+            Self::AiBatch => "/i/v0/ai/batch",
+            Self::EventsV1 => "/i/v1/analytics/events",
+            Self::AiEventsV1 => "/i/v1/ai/events",
+            Self::Recordings => "/s",
+            Self::ClientLogs => "/i/v1/logs",
+            Self::ClientMetrics => "/i/v1/metrics",
+            Self::ClientTraces => "/i/v1/traces",
             Self::Liveness => "/_liveness",
             Self::Readiness => "/_readiness",
             Self::Startup => "/_startup",
@@ -82,13 +136,30 @@ impl Route {
     pub const fn methods(self) -> &'static str {
         match self {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
+            _ if self.takes_events_by_get() => "GET, POST, OPTIONS",
+            _ if !self.is_operations() && !matches!(self, Self::Unmatched) => "POST, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
         }
     }
 
+    /// Returns whether older browser clients send events in the query of a GET.
+    const fn takes_events_by_get(self) -> bool {
+        matches!(self, Self::Events | Self::EventsV0 | Self::Capture)
+    }
+
     /// Returns whether it is for those who run the server, and has to answer when nothing else does.
     pub const fn is_operations(self) -> bool {
-        !matches!(self, Self::Flags | Self::Decide | Self::Unmatched)
+        matches!(
+            self,
+            Self::Liveness
+                | Self::Readiness
+                | Self::Startup
+                | Self::Healthz
+                | Self::Livez
+                | Self::Readyz
+                | Self::Metrics
+                | Self::Index
+        )
     }
 
     /// Returns the route of a path that has neither base path nor repeated leading slashes.
@@ -118,6 +189,7 @@ pub fn app(
     let is_elsewhere = state.edge.config.metrics_elsewhere;
     with(state, move |config| {
         configure_flags(config);
+        configure_events(config);
         if !is_elsewhere {
             configure_metrics(config);
         }
@@ -164,6 +236,7 @@ fn with(
 /// Registers every route, and what answers all other paths.
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
+    configure_events(config);
     configure_metrics(config);
     config.default_service(web::to(not_found));
 }
@@ -185,6 +258,31 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     }
     both(config, Route::Startup, |it| read_only(it, health::startup));
     both(config, Route::Index, |it| read_only(it, index::show));
+}
+
+fn configure_events(config: &mut web::ServiceConfig) {
+    for route in [
+        Route::Batch,
+        Route::Events,
+        Route::EventsV0,
+        Route::Capture,
+        Route::Track,
+        Route::Engage,
+        Route::AiBatch,
+    ] {
+        both(config, route, |it| events::register(it, route));
+    }
+    for route in [Route::EventsV1, Route::AiEventsV1] {
+        both(config, route, |it| events_v1::register(it, route));
+    }
+    for route in [
+        Route::Recordings,
+        Route::ClientLogs,
+        Route::ClientMetrics,
+        Route::ClientTraces,
+    ] {
+        both(config, route, events::register_dropped);
+    }
 }
 
 /// Registers a route twice, without and with a trailing slash: two plain texts are matched faster than one pattern.

@@ -215,6 +215,8 @@ struct Started {
     metrics: Option<Server>,
     system: System,
     address: SocketAddr,
+    /// How long what waits to be stored may take at the end.
+    patience: Duration,
 }
 
 impl Started {
@@ -258,6 +260,7 @@ impl Started {
             metrics,
             system,
             address,
+            patience: config.shutdown_timeout,
         })
     }
 
@@ -273,6 +276,7 @@ impl Started {
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }
+        self.system.finish_events(self.patience).await;
         self.system.stop();
         tracing::info!("stopped");
         ended
@@ -316,6 +320,7 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
     let mut http = HttpConfig {
         base_path: config.base_path.clone(),
         request_timeout: config.request_timeout,
+        event_timeout: config.event_timeout,
         max_in_flight: config.max_in_flight,
         rate_limits: config.rate_limits,
         trusted_proxies: config.trusted_proxies.clone(),
@@ -341,6 +346,7 @@ fn actor_config(config: &ServeConfig) -> Config {
         large_above: config.large_above,
         evaluators_at_workers: config.evaluators_at_workers,
         cohort_cache_bytes: config.cohort_cache_bytes,
+        events: config.events.clone(),
     }
 }
 

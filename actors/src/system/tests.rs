@@ -72,6 +72,7 @@ fn config() -> Config {
         large_above: Duration::from_micros(100),
         evaluators_at_workers: true,
         cohort_cache_bytes: 1 << 20,
+        events: crate::EventsConfig::default(),
     }
 }
 

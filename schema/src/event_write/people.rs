@@ -28,6 +28,8 @@ pub(super) struct People {
     wanted: Vec<PersonKey>,
     known: HashSet<PersonKey>,
     persons: Vec<Person>,
+    /// Where stored persons are.
+    places: HashMap<i64, usize>,
     /// Which person an id is of. Follow [`Person::became`] from there.
     owners: HashMap<PersonKey, usize>,
 }
@@ -81,15 +83,14 @@ impl People {
         &self.wanted
     }
 
-    /// Takes what was read: the index of a wanted id, counted from 0, and its person.
-    pub(super) fn found(&mut self, found: Vec<(usize, StoredPerson)>) {
-        let mut places: HashMap<i64, usize> = HashMap::new();
+    /// Takes what was read, or a part of it: the index of a wanted id, counted from 0, and its person.
+    pub(super) fn found(&mut self, found: &[(usize, StoredPerson)]) {
         for (index, stored) in found {
-            let Some(key) = self.wanted.get(index) else {
+            let Some(key) = self.wanted.get(*index) else {
                 continue;
             };
             let next = self.persons.len();
-            let place = *places.entry(stored.id).or_insert(next);
+            let place = *self.places.entry(stored.id).or_insert(next);
             if place == next {
                 self.persons.push(Person::stored(key.0, stored));
             }
@@ -113,6 +114,9 @@ impl People {
     /// Makes another id the same person's.
     fn merge(&mut self, key: &PersonKey, merge: &Merge) {
         let other_key = (key.0, merge.other.clone());
+        if other_key == *key {
+            return;
+        }
         match (self.owner(key), self.owner(&other_key)) {
             (Some(place), Some(other)) => {
                 if place != other {
@@ -184,12 +188,14 @@ impl People {
 
     /// Ends the changes: keeps those who are still somebody, and changed.
     pub(super) fn changes(self) -> Changes {
-        let merged = self
+        let mut merged: Vec<i64> = self
             .persons
             .iter()
             .filter(|person| person.became.is_some())
             .filter_map(|person| person.id)
             .collect();
+        // Every writer in the same order.
+        merged.sort_unstable();
         let is_changed = |person: &Person| {
             person.became.is_none() && (person.is_changed || !person.additions.is_empty())
         };
@@ -201,7 +207,7 @@ impl People {
 }
 
 impl Person {
-    fn stored(project_id: i64, stored: StoredPerson) -> Self {
+    fn stored(project_id: i64, stored: &StoredPerson) -> Self {
         let properties = Properties::read(&stored.properties).unwrap_or_else(|| {
             tracing::warn!(
                 person = stored.id,
@@ -326,7 +332,6 @@ impl Changes {
                 plan.updated.push(row);
             }
         }
-        // Every writer in the same order.
         plan.updated.sort_unstable_by_key(|row| row.id);
         plan
     }

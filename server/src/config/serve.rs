@@ -1,11 +1,12 @@
 //! The settings of `burgee serve`.
 
 use super::DatabaseUrl;
+use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
 use super::limits::LimitOptions;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
-use burgee_actors::Budget;
+use burgee_actors::{Budget, EventsConfig};
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -310,6 +311,9 @@ pub struct ServeOptions {
     cohort_cache_bytes: String,
 
     #[command(flatten)]
+    events: EventOptions,
+
+    #[command(flatten)]
     limits: LimitOptions,
 
     #[command(flatten)]
@@ -403,6 +407,10 @@ pub struct ServeConfig {
     pub loader_mailbox_capacity: usize,
     /// Memory for the members of static cohorts, in bytes.
     pub cohort_cache_bytes: usize,
+    /// How events are stored.
+    pub events: EventsConfig,
+    /// How long a request with events may wait for that.
+    pub event_timeout: Duration,
     /// How often an address or a token may ask.
     pub rate_limits: RateLimitConfig,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -448,6 +456,7 @@ impl ServeOptions {
         let mut faults = Faults::default();
         let f = &mut faults;
         let budget = self.budget(f);
+        let event_timeout = self.events.timeout(f);
         let config = ServeConfig {
             listen: f.address("listen", &self.listen),
             database_url: f.database_url(&self.database_url),
@@ -462,7 +471,7 @@ impl ServeOptions {
                 .as_ref()
                 .map(|raw| f.address("metrics-listen", raw)),
             snapshot_dir: self.snapshot_dir.clone(),
-            pool: self.pool(budget.database, f),
+            pool: self.pool(budget.database, event_timeout, f),
             poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),
             request_timeout: f.millis("request-timeout-ms", &self.request_timeout_ms),
             body_limit: f.number("body-limit-bytes", &self.body_limit_bytes, 1024..=1 << 30),
@@ -504,6 +513,8 @@ impl ServeOptions {
                 &self.cohort_cache_bytes,
                 0..=1 << 40,
             ),
+            events: self.events.resolve(f),
+            event_timeout,
             rate_limits: self.limits.rates(f),
             trusted_proxies: self.limits.trusted_proxies(f),
             slow_request: self.log.slow_request(f),
@@ -537,7 +548,7 @@ impl ServeOptions {
         }
     }
 
-    fn pool(&self, threads: usize, f: &mut Faults) -> PoolConfig {
+    fn pool(&self, threads: usize, event_timeout: Duration, f: &mut Faults) -> PoolConfig {
         let before = f.count();
         let pool = PoolConfig {
             max_size: f.number("pool-size", &self.pool_size, 1..=10_000),
@@ -545,6 +556,8 @@ impl ServeOptions {
             acquire_timeout: f.millis("pool-acquire-timeout-ms", &self.pool_acquire_timeout_ms),
             query_timeout: f.millis("query-timeout-ms", &self.query_timeout_ms),
             write_timeout: f.millis("write-timeout-ms", &self.write_timeout_ms),
+            // Half, so that who waits is told of a statement that was given up.
+            event_timeout: (event_timeout / 2).max(Duration::from_millis(1)),
             idle_timeout: f.seconds("pool-idle-timeout-s", &self.pool_idle_timeout_s, 1),
             max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
             threads,

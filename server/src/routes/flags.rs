@@ -233,7 +233,8 @@ fn named_endpoint(endpoint: Endpoint, headers: &HeaderMap) -> Endpoint {
     endpoint
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+/// Returns a header's value.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     // Texts beyond ASCII are allowed: some user agents have them.
     std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }

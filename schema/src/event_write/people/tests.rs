@@ -28,7 +28,7 @@ fn run(stored: &[Row<'_>], changes: &[PersonChange]) -> Plan {
             found.push((n, person));
         }
     }
-    people.found(found);
+    people.found(&found);
     for change in changes {
         people.apply(1, change);
     }
