@@ -308,7 +308,7 @@ fn packed(encoding: &str, text: &str) -> Vec<u8> {
 /// empty last one.
 fn uncompressed_brotli(data: &[u8]) -> Vec<u8> {
     let mut bits: Vec<bool> = vec![false];
-    let mut push = |value: usize, count: usize, bits: &mut Vec<bool>| {
+    let push = |value: usize, count: usize, bits: &mut Vec<bool>| {
         bits.extend((0..count).map(|bit| value >> bit & 1 == 1));
     };
     for block in data.chunks(1 << 16) {
@@ -316,7 +316,7 @@ fn uncompressed_brotli(data: &[u8]) -> Vec<u8> {
         push(0, 2, &mut bits); // a length of four nibbles
         push(block.len() - 1, 16, &mut bits);
         push(1, 1, &mut bits); // uncompressed
-        while bits.len() % 8 != 0 {
+        while !bits.len().is_multiple_of(8) {
             bits.push(false);
         }
         for byte in block {

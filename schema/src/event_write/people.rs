@@ -148,7 +148,7 @@ impl People {
         }
         let created_at = source.created_at;
         if let Some(person) = self.persons.get_mut(place) {
-            person.is_changed |= person.properties.fill_from(properties);
+            person.is_changed |= person.properties.fill_from(&properties);
             person.is_changed |= created_at < person.created_at;
             person.created_at = person.created_at.min(created_at);
             person.additions.extend(additions);

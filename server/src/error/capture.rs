@@ -1,5 +1,8 @@
 //! The errors of the event endpoints, which have sentences and shapes of their own (sections 7.1 and 7.2).
 
+#[cfg(test)]
+mod tests;
+
 use crate::body::{BodyError, DecodeError};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

@@ -10,6 +10,7 @@
 
 mod baseline;
 mod bench;
+mod events;
 mod faults;
 mod growth;
 mod limit;
@@ -56,6 +57,8 @@ enum Command {
     Persons(Options),
     /// Cost per flag, per dependency, per cohort member
     Growth(Options),
+    /// Batches of events into Postgres, against pgbench
+    Events(Options),
     /// A database that is frozen, gone, or slow
     Faults(Options),
     /// All of them
@@ -100,12 +103,13 @@ impl Options {
 /// A comparison: runs once and says what it found.
 type Comparison = fn(&Bench) -> Result<Findings>;
 
-const COMPARISONS: [(&str, Comparison); 6] = [
+const COMPARISONS: [(&str, Comparison); 7] = [
     ("tail", tail::run),
     ("overload", overload::run),
     ("limit", limit::run),
     ("persons", persons::run),
     ("growth", growth::run),
+    ("events", events::run),
     ("faults", faults::run),
 ];
 
@@ -126,6 +130,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Limit(options) => ("limit", options),
         Command::Persons(options) => ("persons", options),
         Command::Growth(options) => ("growth", options),
+        Command::Events(options) => ("events", options),
         Command::Faults(options) => ("faults", options),
         Command::All(options) => return compare_all(options),
         Command::ServeNaive(options) => return baseline::serve(options, baseline::Style::Naive),
