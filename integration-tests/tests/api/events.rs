@@ -4,7 +4,7 @@ use base64::Engine as _;
 use burgee_integration_tests::deadline::eventually;
 use burgee_integration_tests::http::{Request, Response};
 use burgee_integration_tests::{
-    Database, FlagBuilder, Kind, ProjectBuilder, TestServer, burgee, filter,
+    Database, FlagBuilder, Kind, ProjectBuilder, ServerBuilder, TestServer, burgee, filter,
 };
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -57,7 +57,18 @@ fn project() -> Value {
 }
 
 fn server(kind: Kind) -> TestServer {
-    TestServer::on(kind).project(&project()).start()
+    started_with(TestServer::on(kind))
+}
+
+/// Lenient: the flag about groups comes before any group type is known.
+fn started_with(server: ServerBuilder) -> TestServer {
+    server.project(&project()).arg("--lenient").start()
+}
+
+/// A server that takes bodies up to 100,000 bytes, and 200,000 when unpacked.
+fn limited_server() -> TestServer {
+    let server = TestServer::on(Kind::Sqlite).arg("--body-limit-bytes=100000");
+    started_with(server.arg("--decompressed-limit-bytes=200000"))
 }
 
 fn is_on(server: &TestServer, flag: &str, distinct_id: &str) -> bool {
@@ -258,7 +269,7 @@ fn memberships_move_with_a_person(kind: Kind) {
 
 fn another_instance_sees_a_change(kind: Kind) {
     let database = Arc::new(Database::new(kind));
-    let one = TestServer::with(&database).project(&project()).start();
+    let one = started_with(TestServer::with(&database));
     let other = TestServer::with(&database)
         .env("BURGEE_POLL_INTERVAL_S", "1")
         .start();
@@ -504,10 +515,7 @@ fn calls_of_flags_are_counted(kind: Kind) {
 }
 
 fn events_switched_off_change_nothing(kind: Kind) {
-    let server = TestServer::on(kind)
-        .project(&project())
-        .arg("--events=off")
-        .start();
+    let server = started_with(TestServer::on(kind).arg("--events=off"));
     take(&server, json!([set("ada", json!({"tier": "gold"}))]));
     assert!(!is_on(&server, "gold", "ada"));
     assert_eq!(figure(&server, "burgee_events_accepted_total"), 1);
@@ -523,10 +531,7 @@ fn events_switched_off_change_nothing(kind: Kind) {
 /// With write-behind an answer comes first and the change soon after; a clean stop loses nothing.
 fn what_waits_is_written_at_the_end(kind: Kind) {
     let database = Arc::new(Database::new(kind));
-    let server = TestServer::with(&database)
-        .project(&project())
-        .arg("--event-durability=batched")
-        .start();
+    let server = started_with(TestServer::with(&database).arg("--event-durability=batched"));
     take(&server, json!([set("first", json!({"tier": "gold"}))]));
     eventually("the change", || {
         is_on(&server, "gold", "first").then_some(())
@@ -624,11 +629,7 @@ fn every_encoding_is_understood() {
 
 #[test]
 fn requests_that_are_refused() {
-    let server = TestServer::on(Kind::Sqlite)
-        .project(&project())
-        .arg("--body-limit-bytes=100000")
-        .arg("--decompressed-limit-bytes=200000")
-        .start();
+    let server = limited_server();
     let json_post = |body: &str| {
         Request::post("/batch/")
             .header("Content-Type", "application/json")
@@ -772,11 +773,7 @@ fn requests_that_are_refused() {
 
 #[test]
 fn requests_of_version_1_that_are_refused() {
-    let server = TestServer::on(Kind::Sqlite)
-        .project(&project())
-        .arg("--body-limit-bytes=100000")
-        .arg("--decompressed-limit-bytes=200000")
-        .start();
+    let server = limited_server();
     let good = json!({"batch": [{"event": "e", "uuid": "1", "distinct_id": "d"}]});
     let plain = |token: &str, body: &str| {
         Request::post("/i/v1/analytics/events")
