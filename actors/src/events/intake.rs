@@ -156,6 +156,7 @@ impl Intake {
             deadline: is_sync.then_some(deadline),
             reply: is_sync.then_some(reply),
             pending,
+            tries: 0,
             _room: room,
         };
         if let Err(mut refused) = self.writer.post(message) {

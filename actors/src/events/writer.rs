@@ -23,6 +23,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 const BATCH: usize = 2_000;
 /// The pause before events that nobody waits for are tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// How often events that nobody waits for are tried alone before they are given up: a database that is there may still be
+/// without its tables for a moment.
+const MAX_TRIES: u32 = 20;
 /// How long the caches may take to see what was stored before the answer is given all the same.
 const CACHES_LIMIT: Duration = Duration::from_secs(1);
 /// How long the repetition of an event is noticed, in seconds: longer than any SDK tries again.
@@ -39,6 +42,8 @@ pub(super) struct WriteEvents {
     /// Told whether they are stored.
     pub(super) reply: Option<oneshot::Sender<bool>>,
     pub(super) pending: Pending,
+    /// How often it was tried alone.
+    pub(super) tries: u32,
     /// The memory they take, until they are gone.
     pub(super) _room: OwnedSemaphorePermit,
 }
@@ -235,8 +240,17 @@ impl Work {
             "events could not be stored"
         );
         if may_be_to_blame {
-            return self.each_alone().await;
+            self.each_alone().await;
+        } else {
+            self.keep_those_that_wait();
         }
+        if !self.batch.is_empty() {
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    /// Gives those up of whom somebody wants to know, and keeps the others.
+    fn keep_those_that_wait(&mut self) {
         self.batch.retain_mut(|message| {
             let is_kept = message.reply.is_none();
             if !is_kept {
@@ -244,18 +258,21 @@ impl Work {
             }
             is_kept
         });
-        if !self.batch.is_empty() {
-            tokio::time::sleep(RETRY_PAUSE).await;
-        }
     }
 
     /// Stores each message in a transaction of its own, so that one that cannot be stored takes no other with it.
     async fn each_alone(&mut self) {
         let mut left = Vec::new();
-        for message in std::mem::take(&mut self.batch) {
+        for mut message in std::mem::take(&mut self.batch) {
             let events = Arc::new(message.events.clone());
             match self.commit(&events).await {
                 Ok(outcomes) => settle(vec![message], outcomes),
+                Err(StoreError::Query(_))
+                    if message.reply.is_none() && message.tries < MAX_TRIES =>
+                {
+                    message.tries += 1;
+                    left.push(message);
+                }
                 Err(StoreError::Query(error)) => {
                     tracing::error!(
                         error = chain(&*error),

@@ -80,6 +80,7 @@ impl Bench {
             events,
             deadline: Some(deadline),
             reply: Some(reply),
+            tries: 0,
             _room: room,
         };
         self.writer.post(message).unwrap();
