@@ -21,6 +21,10 @@ pub use crate::fingerprint::fingerprint;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// How often, and after what pause, a SQLite file is made that somebody else is just making.
+const MAKE_FILE_TRIES: u32 = 50;
+const MAKE_FILE_PAUSE: Duration = Duration::from_millis(20);
+
 /// A database and its pool. Cheap to clone. May be called from any runtime: the work happens on the store's own.
 #[derive(Clone)]
 pub struct Store {
@@ -69,8 +73,7 @@ impl Store {
             Target::Sqlite(path) => {
                 // The first connection makes the file and its journal, before any reader looks.
                 let (first, limit) = (target.clone(), config.write_timeout);
-                let made = runtime
-                    .run(async move { Connection::establish(&first, Access::Write, limit).await });
+                let made = runtime.run(async move { make_file(&first, limit).await });
                 made.await.map_err(|error| {
                     StoreError::Config(format!(
                         "the SQLite file {} cannot be opened: {}",
@@ -427,6 +430,20 @@ impl Store {
                 answer
             })
             .await
+    }
+}
+
+/// Makes a SQLite file and its journal. Two that do so at the same moment do not wait for each other as they do for every
+/// other lock, so one of them has to try again.
+async fn make_file(target: &Target, limit: Duration) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match Connection::establish(target, Access::Write, limit).await {
+            Err(StoreError::StatementTimeout) if tries < MAKE_FILE_TRIES => {}
+            made => return made.map(drop),
+        }
+        tokio::time::sleep(MAKE_FILE_PAUSE).await;
     }
 }
 

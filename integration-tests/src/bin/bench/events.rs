@@ -83,7 +83,7 @@ fn load(bench: &Bench, world: &World, server: &Server, seconds: f64) -> Result<L
         patience: ENDLESS,
     };
     // No request may be sent twice, or its events would be known and dropped.
-    let count = bench.pace.pick(6_000, 1_500, 300);
+    let count = bench.pace.pick(9_000, 2_500, 600);
     let mut seed = Random::new(u64::from(std::process::id()));
     let mut traffic = |count| {
         let seed = seed.next();
