@@ -35,6 +35,7 @@ mod demo;
 mod deployment;
 mod errors;
 mod event_replay;
+mod event_requests;
 mod events;
 mod events_durability;
 mod memberships;
