@@ -11,6 +11,7 @@
 //! - [`revision`], `news`: which state of the definitions somebody has, and that there is a newer one.
 //! - `local_definitions`: what SDKs are given that evaluate flags themselves.
 //! - `reader`, `person_loader`, `override_writer`, `continuity`: what is stored about people, read and written in batches.
+//! - [`events`]: events that change people, stored by group commit; how often flags were called.
 //! - `static_members`: which static cohorts a person is in, from memory where it can be.
 //! - `courier`: the way back to the HTTP worker.
 //! - `mailbox`: bounds and gauges of every queue; [`budget`]: one CPU number → every thread count.
@@ -27,6 +28,7 @@ pub mod cpu_pool;
 mod definitions_cache;
 pub mod error;
 mod evaluator;
+pub mod events;
 mod freshness;
 mod keys;
 mod local_definitions;
@@ -52,6 +54,8 @@ mod worker_queue;
 
 pub use budget::Budget;
 pub use error::{EvaluateError, ProjectError};
+pub use events::metrics::Dropped;
+pub use events::{Durability, Event, EventAnswer, EventsConfig};
 pub use keys::KeysRevision;
 pub use local_definitions::{Coding, Document, tag_of};
 pub use metrics::Metrics;

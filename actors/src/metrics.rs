@@ -3,6 +3,7 @@
 mod store;
 
 use crate::cohort_cache::MemberMetrics;
+use crate::events::metrics::EventMetrics;
 use crate::freshness::Freshness;
 use crate::mailbox::WhyRefused;
 use crate::runtimes::RuntimeMetrics;
@@ -102,6 +103,7 @@ pub struct Metrics {
     pub(crate) projects_cached: Gauge,
     pub(crate) cohorts_cached: Gauge,
     pub(crate) members: MemberMetrics,
+    pub(crate) events: Arc<EventMetrics>,
     pub(crate) definition_loads: Counter,
     pub(crate) definition_loads_failed: Counter,
     pub(crate) definition_hits: Counter,
@@ -152,6 +154,7 @@ impl Metrics {
             projects_cached: Gauge::default(),
             cohorts_cached: Gauge::default(),
             members: MemberMetrics::default(),
+            events: Arc::new(EventMetrics::register(registry)),
             definition_loads: Counter::default(),
             definition_loads_failed: Counter::default(),
             definition_hits: Counter::default(),

@@ -6,6 +6,7 @@ use crate::cohort_cache::{CohortCache, MemberSource};
 use crate::cpu_pool::CpuPool;
 use crate::definitions_cache::{self, DefinitionsCache, Loader, Published};
 use crate::evaluator;
+use crate::events::{self, Caches, CallCounter, EventWriter, Intake};
 use crate::keys::KeysRevision;
 use crate::mailbox::{Mailbox, Ping};
 use crate::metrics::{MailboxMetrics, Metrics};
@@ -129,6 +130,12 @@ impl System {
         )
         .await;
 
+        let caches = Caches {
+            cohorts: cohorts.clone(),
+            definitions: definitions.clone(),
+        };
+        let events = start_events(&io, config, &store, caches, &metrics).await;
+
         if let Some(snapshots) = source.snapshots.clone() {
             state.spawn(Writer::new(snapshots, store.clone(), Arc::clone(&metrics)).run());
         }
@@ -163,6 +170,7 @@ impl System {
             cohorts,
             reader,
             keys,
+            events,
             admission,
             worker_seats,
             worker: None,
@@ -174,6 +182,33 @@ impl System {
             arbiters,
         })
     }
+}
+
+/// Starts the event writer and the counter of calls.
+async fn start_events(
+    io: &ArbiterHandle,
+    config: &Config,
+    store: &Store,
+    caches: Caches,
+    metrics: &Arc<Metrics>,
+) -> Intake {
+    let capacity = events::WRITER_CAPACITY;
+    let (its_store, its_metrics) = (store.clone(), Arc::clone(&metrics.events));
+    let writer = supervised(
+        io,
+        metrics.mailbox("event_writer", 0, capacity),
+        move || EventWriter::new(its_store, caches, capacity, its_metrics),
+    )
+    .await;
+    let capacity = events::CALLS_CAPACITY;
+    let (its_store, its_metrics) = (store.clone(), Arc::clone(&metrics.events));
+    let calls = supervised(
+        io,
+        metrics.mailbox("call_counter", 0, capacity),
+        move || CallCounter::new(its_store, capacity, its_metrics),
+    )
+    .await;
+    Intake::new(writer, calls, &config.events, Arc::clone(&metrics.events))
 }
 
 /// The threads that actors live on. A thread ends when its arbiter is stopped.

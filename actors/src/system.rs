@@ -6,6 +6,7 @@ use crate::cohort_cache::{CatchUp, CohortCache};
 use crate::courier::Courier;
 use crate::definitions_cache::{DefinitionsCache, FindProject, Published, Refresh};
 use crate::evaluator::Work;
+use crate::events::{EventsConfig, Intake};
 use crate::keys::KeysRevision;
 use crate::local_definitions::{Document, LocalDefinitions};
 use crate::mailbox::{Mailbox, WhyRefused};
@@ -109,6 +110,8 @@ pub struct Config {
     pub evaluators_at_workers: bool,
     /// Memory for the members of static cohorts, in bytes. What does not fit is asked of the database.
     pub cohort_cache_bytes: usize,
+    /// How events are stored.
+    pub events: EventsConfig,
 }
 
 /// Where definitions come from at the start.
@@ -144,6 +147,7 @@ pub struct System {
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) reader: Reader,
     pub(crate) keys: KeysRevision,
+    pub(crate) events: Intake,
     pub(crate) admission: Admission,
     /// How to seat an evaluator at an HTTP worker, if that is wanted.
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,

@@ -101,6 +101,11 @@ fn growth() {
 }
 
 #[test]
+fn events() {
+    compare("events", &["pgbench", "wanted"], &[]);
+}
+
+#[test]
 fn faults() {
     // On a busy machine the end of a brief run may come before the recovery.
     compare(

@@ -133,6 +133,14 @@ impl Connection {
         Ok(())
     }
 
+    /// Has commits of SQLite wait until they would survive a power cut; those of Postgres do by default.
+    pub(crate) async fn make_durable(&mut self) -> Result<()> {
+        match self.backend {
+            Backend::Postgres(_) => Ok(()),
+            Backend::Sqlite(_) => self.run("PRAGMA synchronous = FULL").await,
+        }
+    }
+
     /// Runs SQL that has no parameters and whose rows nobody wants.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<()> {
         let connection = self;

@@ -50,6 +50,25 @@ impl From<DieselError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether the transaction lost against another one, and may do better a second time.
+    pub(crate) fn is_conflict(&self) -> bool {
+        let Self::Query(source) = self else {
+            return false;
+        };
+        match source.downcast_ref::<DieselError>() {
+            Some(DieselError::DatabaseError(
+                DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::UniqueViolation
+                | DatabaseErrorKind::ForeignKeyViolation,
+                _,
+            )) => true,
+            Some(DieselError::DatabaseError(DatabaseErrorKind::Unknown, information)) => {
+                information.message().contains("deadlock detected")
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a row referred to one that is not there, or not any more.
     pub(crate) fn is_dangling(&self) -> bool {
         let Self::Query(source) = self else {

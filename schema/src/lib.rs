@@ -5,8 +5,8 @@
 //!
 //! [`Store`] is the way in for reading and for the writes of the request path, [`WriteTransaction`] for everything
 //! else that changes, [`ChangeFeed`] for hearing of it. Inside, a question takes a connection from the pool, runs on
-//! the store's own threads, and is written once: `tables` and `models` for plain ones, `batch` and `look_up` for those
-//! that carry many keys. `connection` chooses the database; `pool` bounds the wait;
+//! the store's own threads, and is written once: `tables` and `models` for plain ones, `batch`, `look_up` and `event_write` for
+//! those that carry many keys. `connection` chooses the database; `pool` bounds the wait;
 //! [`observer`] hears how long things took.
 
 pub mod change_feed;
@@ -21,6 +21,7 @@ pub mod write;
 mod batch;
 mod connection;
 mod database_url;
+mod event_write;
 mod look_up;
 mod migrate;
 mod runtime;

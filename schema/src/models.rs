@@ -5,6 +5,7 @@ pub(crate) mod change;
 pub(crate) mod cohort;
 pub(crate) mod cohort_member;
 pub(crate) mod definitions;
+pub(crate) mod event;
 pub(crate) mod flag;
 pub(crate) mod group;
 pub(crate) mod hash_key;
@@ -18,6 +19,10 @@ pub use change::{ChangeKind, ChangeRow};
 pub use cohort::CohortRow;
 pub use cohort_member::{ChangedMembers, Membership};
 pub use definitions::DefinitionRows;
+pub use event::{
+    EventId, EventOutcome, EventWrite, FlagCalls, GroupChange, Merge, PersonChange, Property,
+    WrittenEvents,
+};
 pub use flag::FlagRow;
 pub use group::{GroupRow, GroupTypeRow};
 pub use hash_key::HashKeyWrite;

@@ -19,6 +19,10 @@ pub enum QueryKind {
     Members,
     /// Storing hash keys.
     HashKeys,
+    /// Storing events.
+    Events,
+    /// Storing how often flags were called.
+    FlagCalls,
     /// What changed.
     Changes,
     /// Secret tokens and personal keys.
@@ -27,13 +31,15 @@ pub enum QueryKind {
 
 impl QueryKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Ping,
         Self::Projects,
         Self::Definitions,
         Self::LookUp,
         Self::Members,
         Self::HashKeys,
+        Self::Events,
+        Self::FlagCalls,
         Self::Changes,
         Self::Keys,
     ];
@@ -47,6 +53,8 @@ impl QueryKind {
             Self::LookUp => "look_up",
             Self::Members => "members",
             Self::HashKeys => "hash_keys",
+            Self::Events => "events",
+            Self::FlagCalls => "flag_calls",
             Self::Changes => "changes",
             Self::Keys => "keys",
         }

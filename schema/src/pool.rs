@@ -26,6 +26,8 @@ pub struct PoolConfig {
     pub query_timeout: Duration,
     /// How long a statement of a write transaction, a migration or an export may run.
     pub write_timeout: Duration,
+    /// How long a statement that stores events may run, and how long it waits for its turn. 2 s by default.
+    pub event_timeout: Duration,
     /// Connections idle for longer are closed, down to `min_idle`.
     pub idle_timeout: Duration,
     /// Connections older than this are replaced.
@@ -42,6 +44,7 @@ impl Default for PoolConfig {
             acquire_timeout: Duration::from_millis(50),
             query_timeout: Duration::from_millis(100),
             write_timeout: Duration::from_secs(30),
+            event_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(300),
             max_lifetime: Duration::from_secs(1800),
             threads: 1,
@@ -69,6 +72,7 @@ impl PoolConfig {
             ("acquire timeout", self.acquire_timeout),
             ("query timeout", self.query_timeout),
             ("write timeout", self.write_timeout),
+            ("event timeout", self.event_timeout),
             ("idle timeout", self.idle_timeout),
             ("maximum lifetime", self.max_lifetime),
         ] {

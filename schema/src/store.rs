@@ -2,9 +2,10 @@
 
 use crate::connection::{Access, Connection};
 use crate::database_url::Target;
+use crate::event_write;
 use crate::migrate::{self, Job};
 use crate::models::*;
-use crate::models::{change, cohort_member, definitions, hash_key, key, project};
+use crate::models::{change, cohort_member, definitions, event, hash_key, key, project};
 use crate::observer::Observers;
 use crate::pool::{Pool, PoolStatus};
 use crate::runtime::DatabaseRuntime;
@@ -20,6 +21,10 @@ pub use crate::fingerprint::fingerprint;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// How often, and after what pause, a SQLite file is made that somebody else is just making.
+const MAKE_FILE_TRIES: u32 = 50;
+const MAKE_FILE_PAUSE: Duration = Duration::from_millis(20);
+
 /// A database and its pool. Cheap to clone. May be called from any runtime: the work happens on the store's own.
 #[derive(Clone)]
 pub struct Store {
@@ -32,6 +37,8 @@ pub(crate) struct Inner {
     readers: Pool,
     /// SQLite's one writer. Postgres reads and writes with the same connections.
     writer: Option<Pool>,
+    /// The one connection on which events are stored in Postgres: statements may run longer there than on the read path.
+    events: Option<Pool>,
     /// Counts this process's own commits, so that its feeds hear of them at once.
     pub(crate) commits: watch::Sender<u64>,
     observers: Arc<Observers>,
@@ -42,6 +49,10 @@ pub(crate) struct Inner {
 impl Inner {
     pub(crate) fn writer(&self) -> &Pool {
         self.writer.as_ref().unwrap_or(&self.readers)
+    }
+
+    fn event_writer(&self) -> &Pool {
+        self.events.as_ref().unwrap_or_else(|| self.writer())
     }
 }
 
@@ -62,8 +73,7 @@ impl Store {
             Target::Sqlite(path) => {
                 // The first connection makes the file and its journal, before any reader looks.
                 let (first, limit) = (target.clone(), config.write_timeout);
-                let made = runtime
-                    .run(async move { Connection::establish(&first, Access::Write, limit).await });
+                let made = runtime.run(async move { make_file(&first, limit).await });
                 made.await.map_err(|error| {
                     StoreError::Config(format!(
                         "the SQLite file {} cannot be opened: {}",
@@ -84,6 +94,16 @@ impl Store {
             let _context = runtime.handle().enter();
             Pool::start(target.clone(), Access::Read, &config, &observers)
         };
+        let events = target.is_postgres().then(|| {
+            let one = PoolConfig {
+                max_size: 1,
+                min_idle: 0,
+                query_timeout: config.event_timeout,
+                ..config.clone()
+            };
+            let _context = runtime.handle().enter();
+            Pool::start(target.clone(), Access::Write, &one, &observers)
+        });
         let (commits, _) = watch::channel(0);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -91,6 +111,7 @@ impl Store {
                 config,
                 readers,
                 writer,
+                events,
                 commits,
                 observers,
                 runtime,
@@ -261,6 +282,80 @@ impl Store {
             .await
     }
 
+    /// Stores events, all or none, in one transaction of a few statements; those with an id that was seen before are left
+    /// out. New persons are created at `now`, in microseconds since 1970. A few thousand at once at most.
+    pub async fn write_events(
+        &self,
+        events: &Arc<Vec<EventWrite>>,
+        now: i64,
+    ) -> Result<WrittenEvents> {
+        if events.is_empty() {
+            return Ok(WrittenEvents::default());
+        }
+        let events = Arc::clone(events);
+        self.write_with_events(QueryKind::Events, move |connection| {
+            async move { event_write::write(connection, &events, now).await }.boxed()
+        })
+        .await
+        .inspect(|written| {
+            if written.memberships_changed || !written.projects_changed.is_empty() {
+                let commits = &self.inner.commits;
+                commits.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        })
+    }
+
+    /// Forgets at most 5,000 events that were seen before a moment, in seconds since 1970, so that they could be stored
+    /// again; returns how many.
+    pub async fn forget_events(&self, before: i64) -> Result<usize> {
+        self.write_with_events(QueryKind::Events, move |connection| {
+            event::trim(connection, before).boxed()
+        })
+        .await
+    }
+
+    /// Adds to the counts of flags that were called. The entries must differ in project, flag or value.
+    pub async fn add_flag_calls(&self, calls: Vec<FlagCalls>) -> Result<()> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        self.write_with_events(QueryKind::FlagCalls, move |connection| {
+            async move { event::add_flag_calls(connection, &calls).await }.boxed()
+        })
+        .await
+    }
+
+    /// Returns how often a project's flags were called, by flag and value.
+    pub async fn flag_calls(&self, project_id: i64) -> Result<Vec<FlagCalls>> {
+        self.read(QueryKind::FlagCalls, move |connection| {
+            event::flag_calls(connection, project_id).boxed()
+        })
+        .await
+    }
+
+    /// Runs one unit of writing on the connection for events.
+    async fn write_with_events<T, F>(&self, kind: QueryKind, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .runtime
+            .run(async move {
+                let limit = inner.config.event_timeout;
+                let mut connection = inner.event_writer().acquire(limit).await?;
+                connection.set_limit(limit).await?;
+                connection.make_durable().await?;
+                let began = inner.observers.began();
+                let answer = work(&mut connection).await;
+                let observers = &inner.observers;
+                observers.tell(began, |it, took| it.asked(kind, took));
+                answer
+            })
+            .await
+    }
+
     /// Returns the newest sequence, 0 when nothing ever changed.
     pub async fn latest_sequence(&self) -> Result<i64> {
         self.read(QueryKind::Changes, |connection| {
@@ -335,6 +430,20 @@ impl Store {
                 answer
             })
             .await
+    }
+}
+
+/// Makes a SQLite file and its journal. Two that do so at the same moment do not wait for each other as they do for every
+/// other lock, so one of them has to try again.
+async fn make_file(target: &Target, limit: Duration) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match Connection::establish(target, Access::Write, limit).await {
+            Err(StoreError::StatementTimeout) if tries < MAKE_FILE_TRIES => {}
+            made => return made.map(drop),
+        }
+        tokio::time::sleep(MAKE_FILE_PAUSE).await;
     }
 }
 

@@ -58,6 +58,7 @@ diesel::table! {
         project_id -> BigInt,
         properties -> Text,
         created_at_microseconds -> BigInt,
+        is_identified -> Bool,
     }
 }
 

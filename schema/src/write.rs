@@ -3,6 +3,8 @@
 
 mod session;
 
+pub(crate) use session::WRITERS_LOCK;
+
 use crate::models::*;
 use crate::models::{cohort, flag, group, key, person, person_write, project};
 use crate::{Store, StoreError};

@@ -6,12 +6,14 @@ mod gunzip;
 mod json;
 pub(crate) mod percent;
 mod read;
+mod unpack;
 
 #[cfg(test)]
 mod tests;
 
 pub use json::MAX_DEPTH;
 pub use read::read;
+pub use unpack::Encoding;
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -82,6 +84,17 @@ pub enum BodyError {
     /// Not gzip, or broken; with the decoder's words.
     #[error("gzip: {0}")]
     Gzip(String),
+    /// Not what `Content-Encoding` says, or broken; with the decoder's words.
+    #[error("{encoding}: {why}")]
+    Packed {
+        /// The encoding.
+        encoding: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// An encoding that is not understood; shortened.
+    #[error("unsupported content encoding {0}")]
+    UnsupportedEncoding(String),
     /// Unpacks to more than the limit.
     #[error("the body unpacks to more than {limit} bytes")]
     DecompressedTooLarge {
@@ -138,6 +151,8 @@ impl BodyError {
             Self::Incomplete => "incomplete",
             Self::UnsupportedCompression => "unsupported_compression",
             Self::Gzip(_) => "gzip",
+            Self::Packed { .. } => "packed",
+            Self::UnsupportedEncoding(_) => "unsupported_encoding",
             Self::DecompressedTooLarge { .. } => "decompressed_too_large",
             Self::UnsupportedContentType(_) => "unsupported_content_type",
             Self::GzipInForm => "gzip_in_form",
@@ -217,6 +232,8 @@ pub struct BodyFormat {
     compression: Compression,
     media: Media,
     gzip_header: bool,
+    /// The encoding is this one, and nothing is guessed.
+    exactly: Option<Encoding>,
 }
 
 impl BodyFormat {
@@ -231,6 +248,28 @@ impl BodyFormat {
             media: Media::of(content_type.unwrap_or_default()),
             gzip_header: content_encoding
                 .is_some_and(|value| value.to_ascii_lowercase().contains("gzip")),
+            exactly: None,
+        }
+    }
+
+    /// Takes `Content-Encoding` at its word, and no other signs: for clients that are known to tell it right.
+    pub fn exact(
+        content_type: Option<&str>,
+        content_encoding: Option<&str>,
+    ) -> Result<Self, BodyError> {
+        Ok(Self {
+            exactly: Some(Encoding::of(content_encoding.unwrap_or_default())?),
+            ..Self::new(Compression::Unstated, content_type, None)
+        })
+    }
+
+    /// Returns the format of a query string with a member `data`, which is read as a form is.
+    pub const fn of_query() -> Self {
+        Self {
+            compression: Compression::Unstated,
+            media: Media::Form,
+            gzip_header: false,
+            exactly: None,
         }
     }
 
@@ -302,6 +341,7 @@ pub fn decode_now<T>(
         return Err(BodyError::UnsupportedCompression);
     }
     match &format.media {
+        Media::Json if format.exactly.is_some() => decode_exactly(raw, format, limit, parse),
         Media::Json => decode_json(raw, format, limit, parse),
         Media::Form if format.is_gzip(raw) => Err(BodyError::GzipInForm),
         Media::Form => decode_form(raw, parse),
@@ -334,6 +374,18 @@ fn decode_json<T>(
         }
         Err(fault) => Err(fault.into_error(BodyError::InvalidJson)),
     }
+}
+
+fn decode_exactly<T>(
+    raw: &[u8],
+    format: &BodyFormat,
+    limit: usize,
+    parse: Parse<T>,
+) -> Result<T, BodyError> {
+    let encoding = format.exactly.unwrap_or(Encoding::Identity);
+    let data = unpack::unpack(raw, encoding, limit)?;
+    json::read(&String::from_utf8_lossy(&data), parse)
+        .map_err(|fault| fault.into_error(BodyError::InvalidJson))
 }
 
 fn decode_form<T>(raw: &[u8], parse: Parse<T>) -> Result<T, BodyError> {

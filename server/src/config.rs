@@ -5,6 +5,7 @@
 
 mod browsers;
 mod commands;
+mod events;
 mod faults;
 mod limits;
 mod serve;

@@ -2,8 +2,11 @@
 //!
 //! The client gets a stable, calm sentence; causes are for the log, where they stop.
 
+mod capture;
 #[cfg(test)]
 mod tests;
+
+pub use capture::CaptureError;
 
 use crate::body::{BodyError, DecodeError};
 use crate::credential::CredentialError;
@@ -408,6 +411,12 @@ fn body_content(error: &BodyError) -> (StatusCode, Content) {
         BodyError::Incomplete => "the body is incomplete".into(),
         BodyError::UnsupportedCompression => "Unsupported compression type".into(),
         BodyError::Gzip(why) => format!("gzip decompression failed: {why}").into(),
+        BodyError::Packed { encoding, why } => {
+            format!("{encoding} decompression failed: {why}").into()
+        }
+        BodyError::UnsupportedEncoding(name) => {
+            format!("unsupported content encoding: {name}").into()
+        }
         BodyError::UnsupportedContentType(essence) => {
             format!("unsupported content type: {essence}").into()
         }

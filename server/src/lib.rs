@@ -11,6 +11,7 @@ pub mod cors;
 pub mod credential;
 pub mod demo;
 pub mod error;
+pub mod events;
 pub mod flags_request;
 pub mod flags_response;
 pub mod metrics;

@@ -4,6 +4,8 @@
 
 mod browser;
 mod definitions;
+mod events;
+mod events_v1;
 mod flags;
 mod health;
 mod index;
@@ -58,6 +60,32 @@ pub enum Route {
     Surveys,
     /// `/static`
     Static,
+    /// `/batch`, events of most SDKs
+    Batch,
+    /// `/e`, events of browsers
+    Events,
+    /// `/i/v0/e`, the same
+    EventsV0,
+    /// `/capture`, an older name
+    Capture,
+    /// `/track`, an older name
+    Track,
+    /// `/engage`, an older name
+    Engage,
+    /// `/i/v0/ai/batch`, events that are dropped
+    AiBatch,
+    /// `/i/v1/analytics/events`
+    EventsV1,
+    /// `/i/v1/ai/events`, events that are dropped
+    AiEventsV1,
+    /// `/s`, recordings, which are dropped
+    Recordings,
+    /// `/i/v1/logs`, which are dropped
+    ClientLogs,
+    /// `/i/v1/metrics`, which are dropped
+    ClientMetrics,
+    /// `/i/v1/traces`, which are dropped
+    ClientTraces,
     /// `/_liveness`
     Liveness,
     /// `/_readiness`
@@ -80,7 +108,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 35] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
@@ -95,6 +123,19 @@ impl Route {
         Self::RemoteConfigScript,
         Self::Surveys,
         Self::Static,
+        Self::Batch,
+        Self::Events,
+        Self::EventsV0,
+        Self::Capture,
+        Self::Track,
+        Self::Engage,
+        Self::AiBatch,
+        Self::EventsV1,
+        Self::AiEventsV1,
+        Self::Recordings,
+        Self::ClientLogs,
+        Self::ClientMetrics,
+        Self::ClientTraces,
         Self::Liveness,
         Self::Readiness,
         Self::Startup,
@@ -124,6 +165,19 @@ impl Route {
             Self::RemoteConfigScript => "/array/{token}/config.js",
             Self::Surveys => "/api/surveys",
             Self::Static => "/static/{path:.*}",
+            Self::Batch => "/batch",
+            Self::Events => "/e",
+            Self::EventsV0 => "/i/v0/e",
+            Self::Capture => "/capture",
+            Self::Track => "/track",
+            Self::Engage => "/engage",
+            Self::AiBatch => "/i/v0/ai/batch",
+            Self::EventsV1 => "/i/v1/analytics/events",
+            Self::AiEventsV1 => "/i/v1/ai/events",
+            Self::Recordings => "/s",
+            Self::ClientLogs => "/i/v1/logs",
+            Self::ClientMetrics => "/i/v1/metrics",
+            Self::ClientTraces => "/i/v1/traces",
             Self::Liveness => "/_liveness",
             Self::Readiness => "/_readiness",
             Self::Startup => "/_startup",
@@ -143,6 +197,8 @@ impl Route {
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
             // To ask for the head of something without an end is of no use.
             Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
+            _ if self.takes_events_by_get() => "GET, POST, OPTIONS",
+            _ if self.takes_events() => "POST, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
         }
     }
@@ -150,6 +206,28 @@ impl Route {
     /// Returns whether it speaks the OpenFeature protocol, whose clients expect errors in JSON.
     pub const fn is_ofrep(self) -> bool {
         matches!(self, Self::OfrepFlags | Self::OfrepFlag | Self::OfrepEvents)
+    }
+
+    /// Returns whether older browser clients send events in the query of a GET.
+    const fn takes_events_by_get(self) -> bool {
+        matches!(self, Self::Events | Self::EventsV0 | Self::Capture)
+    }
+
+    /// Returns whether SDKs send events, or what else they record, in a POST.
+    const fn takes_events(self) -> bool {
+        matches!(
+            self,
+            Self::Batch
+                | Self::Track
+                | Self::Engage
+                | Self::AiBatch
+                | Self::EventsV1
+                | Self::AiEventsV1
+                | Self::Recordings
+                | Self::ClientLogs
+                | Self::ClientMetrics
+                | Self::ClientTraces
+        )
     }
 
     /// Returns whether it is for those who run the server, and has to answer when nothing else does.
@@ -219,6 +297,7 @@ pub fn app(
     let is_elsewhere = state.edge.config.metrics_elsewhere;
     with(state, move |config| {
         configure_flags(config);
+        configure_events(config);
         if !is_elsewhere {
             configure_metrics(config);
         }
@@ -265,6 +344,7 @@ fn with(
 /// Registers every route, and what answers all other paths.
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
+    configure_events(config);
     configure_metrics(config);
     config.default_service(web::to(not_found));
 }
@@ -308,6 +388,31 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     }
     both(config, Route::Startup, |it| read_only(it, health::startup));
     both(config, Route::Index, |it| read_only(it, index::show));
+}
+
+fn configure_events(config: &mut web::ServiceConfig) {
+    for route in [
+        Route::Batch,
+        Route::Events,
+        Route::EventsV0,
+        Route::Capture,
+        Route::Track,
+        Route::Engage,
+        Route::AiBatch,
+    ] {
+        both(config, route, |it| events::register(it, route));
+    }
+    for route in [Route::EventsV1, Route::AiEventsV1] {
+        both(config, route, |it| events_v1::register(it, route));
+    }
+    for route in [
+        Route::Recordings,
+        Route::ClientLogs,
+        Route::ClientMetrics,
+        Route::ClientTraces,
+    ] {
+        both(config, route, events::register_dropped);
+    }
 }
 
 /// Registers a route twice, without and with a trailing slash: two plain texts are matched faster than one pattern.

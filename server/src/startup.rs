@@ -218,6 +218,8 @@ struct Started {
     system: System,
     streams: Arc<Streams>,
     address: SocketAddr,
+    /// How long what waits to be stored may take at the end.
+    patience: Duration,
 }
 
 impl Started {
@@ -265,6 +267,7 @@ impl Started {
             system,
             streams,
             address,
+            patience: config.shutdown_timeout,
         })
     }
 
@@ -280,6 +283,7 @@ impl Started {
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }
+        self.system.finish_events(self.patience).await;
         self.system.stop();
         tracing::info!("stopped");
         ended
@@ -325,6 +329,7 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
     let mut http = HttpConfig {
         base_path: config.base_path.clone(),
         request_timeout: config.request_timeout,
+        event_timeout: config.event_timeout,
         max_in_flight: config.max_in_flight,
         rate_limits: config.rate_limits,
         trusted_proxies: config.trusted_proxies.clone(),
@@ -355,6 +360,7 @@ fn actor_config(config: &ServeConfig) -> Config {
         standing_limit: config.standing_limit,
         evaluators_at_workers: config.evaluators_at_workers,
         cohort_cache_bytes: config.cohort_cache_bytes,
+        events: config.events.clone(),
     }
 }
 

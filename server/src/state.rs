@@ -28,6 +28,8 @@ pub struct HttpConfig {
     pub large_bodies: usize,
     /// How long an evaluation may take, from the last byte of the body on. A request may ask for less.
     pub request_timeout: Duration,
+    /// How long events may take to be stored, from the last byte of the body on.
+    pub event_timeout: Duration,
     /// How many requests may be under way; more are refused. Operations routes are exempt.
     pub max_in_flight: usize,
     /// With what status work is refused.
@@ -59,6 +61,7 @@ impl Default for HttpConfig {
             body: BodyLimits::default(),
             large_bodies: 4,
             request_timeout: Duration::from_secs(1),
+            event_timeout: Duration::from_secs(5),
             max_in_flight: 4_096,
             overload_status: OverloadStatus::default(),
             rate_limits: RateLimitConfig::default(),

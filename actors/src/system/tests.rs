@@ -75,6 +75,7 @@ fn config() -> Config {
         standing_limit: None,
         evaluators_at_workers: true,
         cohort_cache_bytes: 1 << 20,
+        events: crate::EventsConfig::default(),
     }
 }
 

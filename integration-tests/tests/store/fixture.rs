@@ -34,6 +34,7 @@ pub(crate) fn patient() -> PoolConfig {
         acquire_timeout: PATIENCE,
         query_timeout: PATIENCE,
         write_timeout: PATIENCE,
+        event_timeout: PATIENCE,
         ..PoolConfig::default()
     }
 }

@@ -7,6 +7,8 @@ mod cohort_members;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fixture;

@@ -75,7 +75,7 @@ async fn every_project_id_is_indexed(database: TestDatabase) {
         .into_iter()
         .collect();
     let tables = lines(&database, TABLES_POSTGRES, TABLES_SQLITE);
-    assert_eq!(tables.len(), 11, "{tables:?}");
+    assert_eq!(tables.len(), 13, "{tables:?}");
     for table in &tables {
         assert!(
             indexed.contains(table),

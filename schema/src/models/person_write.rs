@@ -123,7 +123,7 @@ fn check(people: &[FullPerson]) -> Result<()> {
 }
 
 /// Ids are drawn before the rows are written: the order in which `RETURNING` answers is not promised anywhere.
-async fn new_ids(connection: &mut Connection, count: usize) -> Result<Vec<i64>> {
+pub(crate) async fn new_ids(connection: &mut Connection, count: usize) -> Result<Vec<i64>> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let (backend, deadline) = connection.parts();
     match backend {
@@ -165,7 +165,7 @@ impl Statement for InsertPersons {
     const AFTER: &'static str = "ORDER BY k.n";
 }
 
-struct InsertDistinctIds;
+pub(crate) struct InsertDistinctIds;
 
 impl Statement for InsertDistinctIds {
     type Answer = ();

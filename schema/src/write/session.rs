@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// Whoever writes definitions or people on Postgres holds this lock. SQLite has one of its own.
-const WRITERS_LOCK: i64 = 0x6275_7267_6565_0003;
+pub(crate) const WRITERS_LOCK: i64 = 0x6275_7267_6565_0003;
 
 /// More persons or groups than this in one transaction, and they are announced as many.
 const NAMED_CHANGES: usize = 100;

@@ -2,6 +2,7 @@
 
 use super::DatabaseUrl;
 use super::browsers::BrowserOptions;
+use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
 use super::limits::LimitOptions;
 use super::streams::StreamOptions;
@@ -9,7 +10,7 @@ use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
 use crate::remote_config::RemoteConfigSettings;
 use crate::streams::StreamConfig;
-use burgee_actors::Budget;
+use burgee_actors::{Budget, EventsConfig};
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -327,6 +328,9 @@ pub struct ServeOptions {
     streams: StreamOptions,
 
     #[command(flatten)]
+    events: EventOptions,
+
+    #[command(flatten)]
     limits: LimitOptions,
 
     #[command(flatten)]
@@ -429,6 +433,10 @@ pub struct ServeConfig {
     pub streams: StreamConfig,
     /// Under which address clients reach the server.
     pub public_url: Option<String>,
+    /// How events are stored.
+    pub events: EventsConfig,
+    /// How long a request with events may wait for that.
+    pub event_timeout: Duration,
     /// How often an address or a token may ask.
     pub rate_limits: RateLimitConfig,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -478,6 +486,7 @@ impl ServeOptions {
         let mut faults = Faults::default();
         let f = &mut faults;
         let budget = self.budget(f);
+        let event_timeout = self.events.timeout(f);
         let config = ServeConfig {
             listen: f.address("listen", &self.listen),
             database_url: f.database_url(&self.database_url),
@@ -492,7 +501,7 @@ impl ServeOptions {
                 .as_ref()
                 .map(|raw| f.address("metrics-listen", raw)),
             snapshot_dir: self.snapshot_dir.clone(),
-            pool: self.pool(budget.database, f),
+            pool: self.pool(budget.database, event_timeout, f),
             poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),
             request_timeout: f.millis("request-timeout-ms", &self.request_timeout_ms),
             body_limit: f.number("body-limit-bytes", &self.body_limit_bytes, 1024..=1 << 30),
@@ -541,6 +550,8 @@ impl ServeOptions {
             ),
             streams: self.streams.resolve(f),
             public_url: self.streams.public_url(f),
+            events: self.events.resolve(f),
+            event_timeout,
             rate_limits: self.limits.rates(f),
             trusted_proxies: self.limits.trusted_proxies(f),
             remote_config: self.browsers.remote_config(f),
@@ -576,7 +587,7 @@ impl ServeOptions {
         }
     }
 
-    fn pool(&self, threads: usize, f: &mut Faults) -> PoolConfig {
+    fn pool(&self, threads: usize, event_timeout: Duration, f: &mut Faults) -> PoolConfig {
         let before = f.count();
         let pool = PoolConfig {
             max_size: f.number("pool-size", &self.pool_size, 1..=10_000),
@@ -584,6 +595,8 @@ impl ServeOptions {
             acquire_timeout: f.millis("pool-acquire-timeout-ms", &self.pool_acquire_timeout_ms),
             query_timeout: f.millis("query-timeout-ms", &self.query_timeout_ms),
             write_timeout: f.millis("write-timeout-ms", &self.write_timeout_ms),
+            // Half, so that who waits is told of a statement that was given up.
+            event_timeout: (event_timeout / 2).max(Duration::from_millis(1)),
             idle_timeout: f.seconds("pool-idle-timeout-s", &self.pool_idle_timeout_s, 1),
             max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
             threads,

@@ -147,6 +147,11 @@ impl Flag {
         self.variants.keys.len()
     }
 
+    /// Returns whether it declares a variant with this key.
+    pub fn has_variant(&self, key: &str) -> bool {
+        self.variants.keys.iter().any(|other| **other == *key)
+    }
+
     /// Returns the key of a variant.
     pub(crate) fn variant_key(&self, variant: u32) -> Option<&str> {
         let variant = usize::try_from(variant).ok()?;

@@ -11,6 +11,7 @@
 mod baseline;
 mod bench;
 mod definitions;
+mod events;
 mod faults;
 mod growth;
 mod limit;
@@ -57,6 +58,8 @@ enum Command {
     Persons(Options),
     /// Cost per flag, per dependency, per cohort member
     Growth(Options),
+    /// Batches of events into Postgres, against pgbench
+    Events(Options),
     /// A database that is frozen, gone, or slow
     Faults(Options),
     /// Definitions for local evaluation, against a bare server that answers the same bytes
@@ -103,12 +106,13 @@ impl Options {
 /// A comparison: runs once and says what it found.
 type Comparison = fn(&Bench) -> Result<Findings>;
 
-const COMPARISONS: [(&str, Comparison); 7] = [
+const COMPARISONS: [(&str, Comparison); 8] = [
     ("tail", tail::run),
     ("overload", overload::run),
     ("limit", limit::run),
     ("persons", persons::run),
     ("growth", growth::run),
+    ("events", events::run),
     ("faults", faults::run),
     ("definitions", definitions::run),
 ];
@@ -130,6 +134,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Limit(options) => ("limit", options),
         Command::Persons(options) => ("persons", options),
         Command::Growth(options) => ("growth", options),
+        Command::Events(options) => ("events", options),
         Command::Faults(options) => ("faults", options),
         Command::Definitions(options) => ("definitions", options),
         Command::All(options) => return compare_all(options),

@@ -16,6 +16,9 @@ const SETTINGS: [&str; 3] = [
     "checkpoint_timeout=30min",
 ];
 
+/// What tests switch off.
+const DURABLE: [&str; 2] = ["fsync=on", "full_page_writes=on"];
+
 /// Sent with the request, or to be looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Properties {
@@ -40,9 +43,19 @@ impl World {
         Self::of(&project_file(sizes), sizes.len(), persons)
     }
 
+    /// The same in a Postgres that waits for the disk at each commit, as it does by default.
+    pub(crate) fn durable(sizes: &[usize], persons: u64) -> Result<Self> {
+        let settings: Vec<&str> = SETTINGS.iter().chain(&DURABLE).copied().collect();
+        Self::with(&settings, &project_file(sizes), sizes.len(), persons)
+    }
+
     /// Makes a Postgres with the projects of a file, whose ids count from 1 and whose tokens are those of [`token`].
     pub(crate) fn of(file: &Value, projects: usize, persons: u64) -> Result<Self> {
-        let database = TestDatabase::tuned_postgres(&SETTINGS)?;
+        Self::with(&SETTINGS, file, projects, persons)
+    }
+
+    fn with(settings: &[&str], file: &Value, projects: usize, persons: u64) -> Result<Self> {
+        let database = TestDatabase::tuned_postgres(settings)?;
         let directory = tempfile::tempdir()?;
         let world = Self {
             database,

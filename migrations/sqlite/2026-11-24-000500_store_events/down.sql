@@ -1,0 +1,3 @@
+DROP TABLE flag_calls;
+DROP TABLE event_ids;
+ALTER TABLE persons DROP COLUMN is_identified;
