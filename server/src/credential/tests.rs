@@ -180,6 +180,8 @@ impl World {
             loader_capacity: 8,
             poll: PATIENCE,
             large_above: Duration::from_micros(150),
+            standing_limit: None,
+            events: burgee_actors::EventsConfig::default(),
             evaluators_at_workers: false,
             cohort_cache_bytes: 1 << 20,
         };
