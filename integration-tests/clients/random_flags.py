@@ -13,13 +13,13 @@ VARIANTS = ["control", "test", "Test", "a b", "größe"]
 # Left out: absent properties and `is_not_set` on them (every person has every key); `$os`, `$initial_` and GeoIP names and
 # `distinct_id` as a property, which only the server fills in; the text `inf`, which only the server reads as a number.
 VALUES = {
-    "plan": ["pro", "PRO", "free", "Free ", "", "pro-plus", "straße", "STRASSE", "ÄRGER", "ärger", "null", None, ["pro"], ["pro", 1]],
-    "seats": [0, 5, 5.0, "5", "05", 7, "7.5", 40, -3, "-3", 1e3, "1e3", " 5", "5 ", "five", ".5", "5.", True, False, None, [], 12345678901234567890],
+    "plan": ["pro", "PRO", "free", "Free ", "", "pro-plus", "straße", "STRASSE", "ÄRGER", "ärger", "ΟΔΟΣ", "οδος", "İx", "null", None, ["pro"], ["pro", 1]],
+    "seats": [0, 5, 5.0, "5", "05", 7, "7.5", 40, -3, "-3", 1e3, "1e3", " 5", "5 ", "five", ".5", "5.", True, False, None, [], 12345678901234567890, 0.1, 1e-7, 1e22, 1e16, -0.0],
     "beta": [True, False, "true", "FALSE", "True", "maybe", 0, 1, "", None, [], [True], ["true", "false"], {}],
     "email": ["ada@example.com", "ADA@EXAMPLE.COM", "bob@acme.test", "bob+x@acme.test\n", "x", "", "李雷@例.test", "a.b@acme.test", 17],
     "nested": [{"a": 1}, {"b": [1, 2.5], "a": "x"}, {"a": 1, "ü": None}, [1, 2], [1.0, 2], "{\"a\":1}", "[1,2]", [], {}, "tab\tquote\""],
 }
-OTHER = ["é", "Straße", "prO", 5, 5.0, "5", True, False, "true", [], ["pro", "FREE"], [True, "pro"], ["true", "false"], [True], [5, "7"], [None, "x"], {"a": 1}, "😀"]
+OTHER = ["é", "e-7", "σ", 0.1, 1e22, "Straße", "prO", 5, 5.0, "5", True, False, "true", [], ["pro", "FREE"], [True, "pro"], ["true", "false"], [True], [5, "7"], [None, "x"], {"a": 1}, "😀"]
 
 # Left out: P as Unix seconds, digits in text (a year to the SDK), relative dates as P, and what is no date at all.
 DATES = [
