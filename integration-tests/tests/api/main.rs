@@ -47,6 +47,7 @@ mod node_sdk;
 mod ofrep;
 mod ofrep_clients;
 mod ofrep_replay;
+mod posthog_clients;
 mod privacy;
 mod python_sdk;
 mod rate_limits;
