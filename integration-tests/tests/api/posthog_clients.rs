@@ -7,7 +7,10 @@ use burgee_integration_tests::{
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-on_both_databases!(the_python_sdk_changes_people);
+on_both_databases!(
+    the_python_sdk_changes_people,
+    the_rust_sdk_gets_every_flag_right,
+);
 
 /// The flags of the clients.
 fn project(beta: u8) -> Value {
@@ -97,4 +100,8 @@ fn the_python_sdk_changes_people(kind: Kind) {
         60,
         2,
     );
+}
+
+fn the_rust_sdk_gets_every_flag_right(kind: Kind) {
+    check(kind, &[], ClientProgram::rust("posthog_rust"), 40, 2);
 }

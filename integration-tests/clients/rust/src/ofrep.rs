@@ -3,31 +3,16 @@
 //! Usage: ofrep_rust URL LIMITED_URL. The flags it expects are those of tests/api/ofrep_clients.rs; the second server lets one
 //! request a second through. Prints a line for each check that fails, then how many passed; exits with 1 if any failed.
 
+mod checks;
+
+use checks::Checks;
 use open_feature::{
     Client, EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, OpenFeature,
     StructValue, Value,
 };
 use open_feature_ofrep::{OfrepOptions, OfrepProvider};
 use reqwest::header::{HeaderMap, HeaderValue};
-use std::fmt::Debug;
 use std::process::ExitCode;
-
-#[derive(Default)]
-struct Checks {
-    passed: usize,
-    failures: Vec<String>,
-}
-
-impl Checks {
-    fn check<T: PartialEq<E> + Debug, E: Debug>(&mut self, what: &str, actual: T, expected: E) {
-        if actual == expected {
-            self.passed += 1;
-        } else {
-            self.failures
-                .push(format!("{what}: expected {expected:?}, got {actual:?}"));
-        }
-    }
-}
 
 async fn client(url: &str, domain: &str, key: &str) -> Client {
     let value = HeaderValue::from_str(&format!("Bearer {key}")).unwrap();
@@ -197,17 +182,5 @@ async fn main() -> ExitCode {
     values(&flags, &mut checks).await;
     errors(&flags, url, &mut checks).await;
     too_often(limited_url, &mut checks).await;
-    for failure in &checks.failures {
-        println!("{failure}");
-    }
-    println!(
-        "{} checks passed, {} failed",
-        checks.passed,
-        checks.failures.len()
-    );
-    if checks.failures.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    checks.finish()
 }
