@@ -10,6 +10,7 @@ use std::sync::Arc;
 on_both_databases!(
     the_python_sdk_changes_people,
     the_rust_sdk_gets_every_flag_right,
+    the_browser_sdk_sees_changes,
 );
 
 /// The flags of the clients.
@@ -104,4 +105,11 @@ fn the_python_sdk_changes_people(kind: Kind) {
 
 fn the_rust_sdk_gets_every_flag_right(kind: Kind) {
     check(kind, &[], ClientProgram::rust("posthog_rust"), 40, 2);
+}
+
+fn the_browser_sdk_sees_changes(kind: Kind) {
+    let dist = "/clients/js/node_modules/posthog-js/dist";
+    let files = format!("--static-dir={}{dist}", env!("CARGO_MANIFEST_DIR"));
+    let client = ClientProgram::node("posthog_web.mjs");
+    check(kind, &[&files], client, 26, 1);
 }
