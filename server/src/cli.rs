@@ -6,12 +6,13 @@ pub mod apply;
 pub mod check;
 pub mod export;
 pub mod healthcheck;
+pub mod import;
 pub mod migrate;
 pub mod serve;
 pub mod token;
 
 use crate::config::{Command, ConfigError, DatabaseUrl};
-use crate::project_file::{ApplyError, ExportError, MAX_BYTES};
+use crate::project_file::{ApplyError, ExportError, MAX_BYTES, Problems};
 use burgee_schema::{Store, StoreError, chain};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -30,6 +31,9 @@ pub enum CliError {
     /// A file that cannot be applied, or a database that cannot be changed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// A file that cannot be imported.
+    #[error(transparent)]
+    Import(#[from] Problems),
     /// An export that ended early.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -57,6 +61,7 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Apply(ApplyError::Problems(_)) | Self::Read { .. } => BAD_INPUT,
+            Self::Import(_) => BAD_INPUT,
             Self::Store(StoreError::Config(_)) => BAD_INPUT,
             _ => FAILED,
         }
@@ -74,6 +79,7 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Serve(options) => return serve::run(&options, out, err),
         Command::Apply(args) => wait(apply::run(&args, out, err)),
         Command::Export(args) => wait(export::run(&args, out)),
+        Command::Import(args) => import::run(&args, out, err),
         Command::Check(args) => wait(check::run(&args, out, err)),
         Command::Migrate(args) => wait(migrate::run(&args, out)),
         Command::Healthcheck(args) => healthcheck::run(&args, out),

@@ -14,8 +14,8 @@ mod table;
 
 pub(crate) use commands::command_pool;
 pub use commands::{
-    ApplyArgs, CheckArgs, Cli, Command, DatabaseArgs, ExportArgs, HealthcheckArgs, MigrateArgs,
-    TokenAction, TokenArgs, TokenKind, TokenNewArgs,
+    ApplyArgs, CheckArgs, Cli, Command, DatabaseArgs, ExportArgs, HealthcheckArgs, ImportArgs,
+    MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
 };
 pub use faults::ConfigError;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};

@@ -14,6 +14,7 @@ pub mod error;
 pub mod events;
 pub mod flags_request;
 pub mod flags_response;
+pub mod import;
 pub mod metrics;
 pub mod middleware;
 pub mod ofrep;

@@ -17,8 +17,10 @@ mod store;
 mod yaml;
 
 pub use emit::Format;
+pub(crate) use emit::{Emitter, list, object};
 pub use export::{ExportError, export};
 pub use node::Place;
+pub(crate) use node::{Name, Node, Value};
 pub use plan::{Action, Kind, Line, Totals};
 pub use problem::{Problem, Problems, line as problem_line};
 pub use read::is_scope;
@@ -152,8 +154,26 @@ fn read(
     options: &ApplyOptions,
     findings: &mut Findings,
 ) -> Result<ProjectFile, Problems> {
+    let root = tree(&options.file, text, findings)?;
+    Ok(read::read(root, findings))
+}
+
+/// Reads a text, YAML or JSON, as a tree of values that need not be a project file.
+pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Problems> {
+    let mut findings = Findings::default();
+    let root = tree(file, text, &mut findings)?;
+    if findings.problems.is_empty() {
+        return Ok(root);
+    }
+    Err(Problems {
+        file: file.to_owned(),
+        problems: findings.problems,
+    })
+}
+
+fn tree(file: &str, text: &str, findings: &mut Findings) -> Result<Node, Problems> {
     let alone = |place: Option<Place>, message: String| Problems {
-        file: options.file.clone(),
+        file: file.to_owned(),
         problems: vec![Problem {
             place,
             path: String::new(),
@@ -165,7 +185,7 @@ fn read(
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut faults = Vec::new();
-    let root = match is_json(&options.file, text) {
+    let root = match is_json(file, text) {
         true => json::parse(text, &mut faults),
         false => yaml::parse(text, &mut faults),
     }
@@ -173,7 +193,7 @@ fn read(
     for fault in faults {
         findings.problem(fault.place, "", fault.message);
     }
-    Ok(read::read(root, findings))
+    Ok(root)
 }
 
 /// Tells JSON from YAML by the name's ending; without a telling one, a text that begins like an object is JSON.

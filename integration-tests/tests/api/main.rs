@@ -39,6 +39,7 @@ mod event_replay;
 mod event_requests;
 mod events;
 mod events_durability;
+mod import;
 mod local_definitions;
 mod local_evaluation;
 mod memberships;

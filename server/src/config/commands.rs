@@ -2,6 +2,7 @@
 
 use super::faults::{ConfigError, Faults};
 use super::{DatabaseUrl, ServeOptions};
+use crate::import::Source;
 use crate::project_file::{Format, is_scope};
 use burgee_schema::PoolConfig;
 use clap::builder::BoolishValueParser;
@@ -50,6 +51,17 @@ pub enum Command {
   burgee export > all.yaml
   burgee export --project 1 --format json")]
     Export(ExportArgs),
+    /// Turn the flags of another product into a project file
+    ///
+    /// Reads what PostHog's API lists, and writes a project file that
+    /// `burgee apply` takes. Says on standard error what is left out because it cannot be expressed, and what will answer
+    /// differently; nothing is changed silently. Exits with 2 when anything is left out, unless --lenient is given; the
+    /// file is written all the same. docs/import.md tells what becomes of what.
+    #[command(after_help = "Examples:
+  burgee import --from posthog flags-page-1.json flags-page-2.json cohorts.json --token phc_shop --output shop.yaml
+  burgee import --from posthog dump.json --token phc_shop | burgee apply -f -
+  burgee import --from posthog dump.json --project-id 1 --lenient")]
+    Import(ImportArgs),
     /// Validate a project file without changing anything
     ///
     /// Names every problem with file, line, column and path: unknown fields and operators, wrong types, broken patterns,
@@ -146,6 +158,46 @@ pub struct ExportArgs {
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseArgs,
+}
+
+/// The options of `burgee import`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImportArgs {
+    /// Which product the files come from
+    #[arg(long, env = "BURGEE_FROM", value_enum)]
+    pub from: Source,
+    /// The files, JSON or YAML; - reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where to write the project file; - is standard output
+    #[arg(
+        short,
+        long,
+        env = "BURGEE_OUTPUT",
+        default_value = "-",
+        value_name = "FILE"
+    )]
+    pub output: PathBuf,
+    /// How to write it
+    #[arg(long, env = "BURGEE_FORMAT", value_enum, default_value = "yaml")]
+    pub format: Format,
+    /// The public token of the project; a project that is not stored yet needs one
+    #[arg(
+        long,
+        env = "BURGEE_TOKEN",
+        value_name = "TOKEN",
+        required_unless_present = "project_id"
+    )]
+    pub token: Option<String>,
+    /// The id of the project
+    #[arg(long, env = "BURGEE_PROJECT_ID", value_name = "ID")]
+    pub project_id: Option<i64>,
+    /// The name of the project
+    #[arg(long, env = "BURGEE_PROJECT_NAME", value_name = "NAME")]
+    pub project_name: Option<String>,
+    /// Exit with 0 although something is left out
+    #[arg(long, env = "BURGEE_LENIENT", value_parser = BoolishValueParser::new())]
+    pub lenient: bool,
 }
 
 /// The options of `burgee check`.

@@ -13,18 +13,18 @@ pub enum Format {
 }
 
 /// Writes values item by item, so that a long list need not be held.
-pub(super) struct Emitter<'w, W> {
+pub(crate) struct Emitter<'w, W> {
     out: &'w mut W,
     format: Format,
 }
 
 impl<'w, W: io::Write> Emitter<'w, W> {
-    pub(super) fn new(out: &'w mut W, format: Format) -> Self {
+    pub(crate) fn new(out: &'w mut W, format: Format) -> Self {
         Self { out, format }
     }
 
     /// Writes the beginning of the file.
-    pub(super) fn begin(&mut self) -> io::Result<()> {
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
         match self.format {
             Format::Yaml => Ok(()),
             Format::Json => self.out.write_all(b"{\"projects\": ["),
@@ -32,7 +32,7 @@ impl<'w, W: io::Write> Emitter<'w, W> {
     }
 
     /// Writes the end of a file of `count` projects.
-    pub(super) fn end(&mut self, count: usize) -> io::Result<()> {
+    pub(crate) fn end(&mut self, count: usize) -> io::Result<()> {
         match (self.format, count) {
             (Format::Yaml, 0) => self.out.write_all(b"projects: []\n"),
             (Format::Yaml, _) => Ok(()),
@@ -42,7 +42,7 @@ impl<'w, W: io::Write> Emitter<'w, W> {
     }
 
     /// Begins project number `index` with its first members.
-    pub(super) fn begin_project(
+    pub(crate) fn begin_project(
         &mut self,
         index: usize,
         members: &[(&str, Value)],
@@ -68,7 +68,7 @@ impl<'w, W: io::Write> Emitter<'w, W> {
     }
 
     /// Ends a project.
-    pub(super) fn end_project(&mut self) -> io::Result<()> {
+    pub(crate) fn end_project(&mut self) -> io::Result<()> {
         match self.format {
             Format::Yaml => Ok(()),
             Format::Json => self.out.write_all(b"\n  }"),
@@ -76,7 +76,7 @@ impl<'w, W: io::Write> Emitter<'w, W> {
     }
 
     /// Writes item number `index` of the list `name`, and with the first one the list's beginning.
-    pub(super) fn item(&mut self, name: &str, index: usize, value: &Value) -> io::Result<()> {
+    pub(crate) fn item(&mut self, name: &str, index: usize, value: &Value) -> io::Result<()> {
         let mut text = String::new();
         match self.format {
             Format::Yaml => {
@@ -98,7 +98,7 @@ impl<'w, W: io::Write> Emitter<'w, W> {
     }
 
     /// Ends the list `name` of `count` items.
-    pub(super) fn end_list(&mut self, name: &str, count: usize) -> io::Result<()> {
+    pub(crate) fn end_list(&mut self, name: &str, count: usize) -> io::Result<()> {
         match (self.format, count) {
             (Format::Yaml, 0) => writeln!(self.out, "    {name}: []"),
             (Format::Yaml, _) => Ok(()),
@@ -109,7 +109,7 @@ impl<'w, W: io::Write> Emitter<'w, W> {
 }
 
 /// Returns an object of the given members.
-pub(super) fn object(members: Vec<(&str, Value)>) -> Value {
+pub(crate) fn object(members: Vec<(&str, Value)>) -> Value {
     let named = |name: &str| Name {
         place: Default::default(),
         text: name.to_owned(),
@@ -123,7 +123,7 @@ pub(super) fn object(members: Vec<(&str, Value)>) -> Value {
 }
 
 /// Returns a list.
-pub(super) fn list(items: impl IntoIterator<Item = Value>) -> Value {
+pub(crate) fn list(items: impl IntoIterator<Item = Value>) -> Value {
     Value::List(items.into_iter().map(node).collect())
 }
 
