@@ -8,6 +8,7 @@
 use crate::override_writer::NotWritten;
 use crate::person_loader;
 use burgee_evaluation::Evaluations;
+use prometheus_client::metrics::gauge::Gauge;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use tokio::sync::{Notify, oneshot};
@@ -18,6 +19,8 @@ pub(crate) struct Courier {
     home: ThreadId,
     bag: Mutex<Vec<Parcel>>,
     bell: Notify,
+    /// How many answers wait in all bags.
+    waiting: Gauge,
 }
 
 /// An answer, and who waits for it.
@@ -42,12 +45,13 @@ pub(crate) struct Reply<T> {
 }
 
 impl Courier {
-    /// The courier of the calling thread.
-    pub(crate) fn new() -> Arc<Self> {
+    /// The courier of the calling thread, with the gauge of what waits in all bags.
+    pub(crate) fn new(waiting: Gauge) -> Arc<Self> {
         Arc::new(Self {
             home: thread::current().id(),
             bag: Mutex::default(),
             bell: Notify::new(),
+            waiting,
         })
     }
 
@@ -60,6 +64,8 @@ impl Courier {
                 let mut bag = self.bag.lock().unwrap_or_else(PoisonError::into_inner);
                 std::mem::swap(&mut *bag, &mut parcels);
             }
+            let count = i64::try_from(parcels.len()).unwrap_or(i64::MAX);
+            self.waiting.dec_by(count);
             parcels.drain(..).for_each(Parcel::deliver);
         }
     }
@@ -68,6 +74,7 @@ impl Courier {
         let mut bag = self.bag.lock().unwrap_or_else(PoisonError::into_inner);
         bag.push(parcel);
         drop(bag);
+        self.waiting.inc();
         self.bell.notify_one();
     }
 }
@@ -134,6 +141,7 @@ mod tests {
     use super::{Courier, Reply};
     use crate::person_loader::Answer;
     use burgee_schema::models::Found;
+    use prometheus_client::metrics::gauge::Gauge;
     use std::cell::Cell;
     use std::future::poll_fn;
     use std::rc::Rc;
@@ -146,15 +154,22 @@ mod tests {
 
     #[actix::test]
     async fn answers_of_other_threads_arrive_and_so_do_those_of_the_same() {
-        let courier = Courier::new();
+        let waiting = Gauge::default();
+        let courier = Courier::new(waiting.clone());
         actix_rt::spawn(Arc::clone(&courier).run());
         let (there, from_there) = Reply::channel(Some(&courier));
         let (here, from_here) = Reply::channel(Some(&courier));
         let there = std::thread::spawn(move || there.send(found()));
         there.join().unwrap();
         here.send(found());
+        assert_eq!(
+            waiting.get(),
+            1,
+            "the one of the same thread took no detour"
+        );
         assert_eq!(from_here.await.unwrap(), found());
         assert_eq!(from_there.await.unwrap(), found());
+        assert_eq!(waiting.get(), 0);
     }
 
     /// Returns how many turns the tasks of a busy thread have until a hundred requests got their answers from elsewhere.
@@ -185,7 +200,7 @@ mod tests {
 
     #[actix::test]
     async fn answers_do_not_wait_for_all_that_the_thread_itself_has_to_do() {
-        let courier = Courier::new();
+        let courier = Courier::new(Gauge::default());
         actix_rt::spawn(Arc::clone(&courier).run());
         let (with, without) = (turns(Some(courier)).await, turns(None).await);
         assert!(

@@ -85,6 +85,7 @@ pub struct Metrics {
     requests_refused: Family<RefusalLabels, Counter>,
     batches_in_flight: Family<LaneLabels, Gauge>,
     pub(crate) http_wait: Histogram,
+    pub(crate) answers_waiting: Gauge,
     pub(crate) evaluators_replaced: Counter,
     pub(crate) evaluator_wait: Histogram,
     pub(crate) evaluation_time: Histogram,
@@ -136,6 +137,7 @@ impl Metrics {
             requests_refused: Family::default(),
             batches_in_flight: Family::default(),
             http_wait: seconds(),
+            answers_waiting: Gauge::default(),
             evaluators_replaced: Counter::default(),
             evaluator_wait: seconds(),
             evaluation_time: seconds(),
@@ -205,6 +207,11 @@ impl Metrics {
             "burgee_http_wait_seconds",
             "Time that what is ready on an HTTP worker waits for its turn, by probes",
             self.http_wait.clone(),
+        );
+        r.register(
+            "burgee_answers_waiting",
+            "Answers of other threads that an HTTP worker has not handed out yet",
+            self.answers_waiting.clone(),
         );
         r.register(
             "burgee_evaluators_replaced",

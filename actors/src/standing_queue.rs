@@ -79,7 +79,7 @@ impl StandingQueue {
         pressure(window.stands, limit, wait)
     }
 
-    /// The same for one that is not counted: it asks again, or is refused and counted by [`refuse`](Self::refuse).
+    /// The same for one that is not counted yet: it asks later, or when it is refused.
     pub(crate) fn look(&self, wait: Duration) -> Pressure {
         let Some(limit) = self.limit else {
             return Pressure::None;
@@ -88,7 +88,7 @@ impl StandingQueue {
         pressure(window.stands, limit, wait)
     }
 
-    /// Counts a refusal.
+    /// Counts the refusal of one that has asked.
     pub(crate) fn refuse(&self) {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         window.refused += 1;
@@ -218,6 +218,20 @@ mod tests {
             assert!(queue.one(LIMIT * 2), "half of them are too many");
             queue.one(Duration::ZERO);
         }
+    }
+
+    #[test]
+    fn those_who_are_refused_at_a_look_keep_it_standing() {
+        let mut queue = Clocked::new(Some(LIMIT));
+        queue.load(100, LIMIT * 2);
+        // Everybody is refused before asking; whoever comes after that still finds it standing.
+        for _ in 0..100 {
+            queue.now += STEP;
+            assert_eq!(queue.queue.look(LIMIT * 5), Pressure::FarOver);
+            queue.queue.ask(queue.now, LIMIT * 5);
+            queue.queue.refuse();
+        }
+        assert!(queue.one(LIMIT * 2));
     }
 
     #[test]

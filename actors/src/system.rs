@@ -174,7 +174,7 @@ impl System {
         };
         let queue = WorkerQueue::new(self.standing_limit, &self.metrics);
         actix_rt::spawn(Arc::clone(&queue).run());
-        let courier = Courier::new();
+        let courier = Courier::new(self.metrics.answers_waiting.clone());
         actix_rt::spawn(Arc::clone(&courier).run());
         let mut admission = self.admission.with_courier(Arc::clone(&courier));
         if let Some(seats) = &self.worker_seats {
@@ -357,7 +357,8 @@ impl System {
         let Some(worker) = &self.worker else {
             return Ok(());
         };
-        let (pressure, wait) = worker.look(Instant::now());
+        let now = Instant::now();
+        let (pressure, wait) = worker.look(now);
         if pressure == Pressure::None {
             return Ok(());
         }
@@ -369,8 +370,10 @@ impl System {
             None => pressure < Pressure::FarOver,
         };
         if has_place {
-            return Ok(());
+            return Ok(()); // It asks when its turn comes.
         }
+        // A queue that only refuses is not an idle one.
+        worker.ask(now);
         worker.refuse();
         Err(self.admission.refusal(WhyRefused::Standing, wait))
     }

@@ -67,7 +67,7 @@ impl WorkerQueue {
         (self.standing.look(wait), wait)
     }
 
-    /// Counts a refusal.
+    /// Counts the refusal of a request that has asked.
     pub(crate) fn refuse(&self) {
         self.standing.refuse();
     }
