@@ -125,6 +125,17 @@ impl<A: Actor> Mailbox<A> {
         })
     }
 
+    /// Posts a message although the mailbox may be full: for the one that is the last.
+    pub(crate) fn post_last<M>(&self, message: M)
+    where
+        M: Send + 'static,
+        A: Handler<Posted<M>>,
+        A::Context: ToEnvelope<A, Posted<M>>,
+    {
+        let depth = DepthGuard::new(&self.metrics.depth);
+        self.address.do_send(Posted { message, depth });
+    }
+
     /// Waits until the actor has handled everything before this, so that its capacity is set.
     pub(crate) async fn ready(&self)
     where

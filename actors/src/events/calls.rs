@@ -77,6 +77,8 @@ pub(crate) struct CallCounter {
     capacity: usize,
     counts: HashMap<Key, Count>,
     is_flushing: bool,
+    /// Those who want to know when everything is written; asked for at a stop alone.
+    waiting: Vec<oneshot::Sender<()>>,
     metrics: Arc<EventMetrics>,
 }
 
@@ -87,6 +89,7 @@ impl CallCounter {
             capacity,
             counts: HashMap::new(),
             is_flushing: false,
+            waiting: Vec::new(),
             metrics,
         }
     }
@@ -94,7 +97,7 @@ impl CallCounter {
     fn begin(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(self.capacity);
         self.is_flushing = false;
-        ctx.run_interval(CALLS_FLUSHED_EACH, |counter, ctx| counter.flush(ctx, None));
+        ctx.run_interval(CALLS_FLUSHED_EACH, |counter, ctx| counter.flush(ctx));
     }
 
     fn add(&mut self, key: Key, count: Count) {
@@ -109,20 +112,29 @@ impl CallCounter {
         entry.last = entry.last.max(count.last);
     }
 
-    /// Writes what was counted, unless that is being done; tells when it is over.
-    fn flush(&mut self, ctx: &mut Context<Self>, done: Option<oneshot::Sender<()>>) {
-        if self.is_flushing || self.counts.is_empty() {
+    /// Writes what was counted, unless that is being done.
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        if self.is_flushing {
+            return;
+        }
+        if self.counts.is_empty() {
+            self.waiting.clear();
             return;
         }
         self.is_flushing = true;
         let counts = std::mem::take(&mut self.counts);
         let writing = write(self.store.clone(), counts);
-        ctx.spawn(writing.into_actor(self).map(|left, counter, _| {
+        ctx.spawn(writing.into_actor(self).map(|left, counter, ctx| {
             counter.is_flushing = false;
+            let is_written = left.is_empty();
             for (key, count) in left {
                 counter.add(key, count);
             }
-            drop(done);
+            if is_written && !counter.waiting.is_empty() {
+                counter.flush(ctx); // What was counted meanwhile.
+            } else {
+                counter.waiting.clear();
+            }
         }));
     }
 }
@@ -192,7 +204,7 @@ impl Handler<Posted<FlushCalls>> for CallCounter {
     type Result = ();
 
     fn handle(&mut self, message: Posted<FlushCalls>, ctx: &mut Self::Context) {
-        // What an earlier flush has under way is bounded by the store's own limits, and no request follows any more.
-        self.flush(ctx, Some(message.open().done));
+        self.waiting.push(message.open().done);
+        self.flush(ctx);
     }
 }

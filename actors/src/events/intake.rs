@@ -232,11 +232,11 @@ impl System {
     /// way any more; what is not written within the limit is lost.
     pub async fn finish_events(&self, limit: Duration) {
         let (done, events_are_written) = oneshot::channel();
-        let _ = self.events.writer.post(FlushEvents { done });
+        self.events.writer.post_last(FlushEvents { done });
         let (done, calls_are_written) = oneshot::channel();
-        let _ = self.events.calls.post(FlushCalls { done });
+        self.events.calls.post_last(FlushCalls { done });
         let all = async {
-            // A refused message drops its sender, which ends the wait.
+            // An actor that is gone has dropped the sender, which ends the wait.
             let _ = events_are_written.await;
             let _ = calls_are_written.await;
         };

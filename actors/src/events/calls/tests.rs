@@ -93,9 +93,17 @@ async fn counts_are_added_up_in_the_database() {
             calls: vec![("x".to_owned(), "true".to_owned())],
         };
         counter.post(message).unwrap();
-        let (done, flushed) = oneshot::channel();
-        assert!(counter.post(FlushCalls { done }).is_ok());
-        assert!(flushed.await.is_err());
+        let (done, first) = oneshot::channel();
+        counter.post(FlushCalls { done }).unwrap();
+        // Counted while that flush is under way, or before it: written in any case when the second is over.
+        let message = CountCalls {
+            project: ProjectId(1),
+            calls: vec![("late".to_owned(), "true".to_owned())],
+        };
+        counter.post(message).unwrap();
+        let (done, second) = oneshot::channel();
+        counter.post_last(FlushCalls { done });
+        assert!(first.await.is_err() && second.await.is_err());
 
         let calls = store.flag_calls(1).await.unwrap();
         let found: Vec<(&str, &str, i64)> = calls
@@ -106,6 +114,7 @@ async fn counts_are_added_up_in_the_database() {
             ("a", "true", round),
             ("beta", "null", round),
             ("beta", "true", 2 * round),
+            ("late", "true", round),
         ];
         assert_eq!(found, expected);
         assert!(calls[0].last_called_at > last);
