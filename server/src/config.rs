@@ -11,6 +11,7 @@ mod limits;
 mod serve;
 mod streams;
 mod table;
+mod threads;
 
 pub(crate) use commands::command_pool;
 pub use commands::{
