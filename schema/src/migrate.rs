@@ -62,8 +62,16 @@ pub(crate) async fn carry_out(
         }
     };
     match outcome {
-        Ok(done) => done.map_err(StoreError::Query),
+        Ok(done) => done.map_err(sorted),
         Err(_panicked_or_shut_down) => Err(crate::runtime::lost()),
+    }
+}
+
+/// A locked file is no broken one: waiting helps.
+fn sorted(error: Box<dyn Error + Send + Sync>) -> StoreError {
+    match error.downcast::<diesel::result::Error>() {
+        Ok(error) => (*error).into(),
+        Err(other) => StoreError::Query(other),
     }
 }
 

@@ -7,6 +7,7 @@ mod browsers;
 mod commands;
 mod events;
 mod faults;
+mod lifecycle;
 mod limits;
 mod serve;
 mod streams;
@@ -19,6 +20,7 @@ pub use commands::{
     MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
 };
 pub use faults::ConfigError;
+pub use lifecycle::LifecycleConfig;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};
 pub use table::settings_table;
 

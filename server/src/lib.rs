@@ -15,6 +15,7 @@ pub mod events;
 pub mod flags_request;
 pub mod flags_response;
 pub mod import;
+pub mod lifecycle;
 pub mod metrics;
 pub mod middleware;
 pub mod ofrep;
