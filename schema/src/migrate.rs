@@ -75,6 +75,30 @@ fn sorted(error: Box<dyn Error + Send + Sync>) -> StoreError {
     }
 }
 
+/// Returns version and name of each migration for Postgres, in order.
+pub(crate) fn known_to_postgres() -> Result<Vec<(String, String)>, StoreError> {
+    known::<diesel::pg::Pg>(POSTGRES)
+}
+
+/// The same for SQLite.
+pub(crate) fn known_to_sqlite() -> Result<Vec<(String, String)>, StoreError> {
+    known::<diesel::sqlite::Sqlite>(SQLITE)
+}
+
+fn known<DB: Backend>(source: EmbeddedMigrations) -> Result<Vec<(String, String)>, StoreError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let migrations: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(StoreError::Query)?;
+    let described = |migration: &Box<dyn Migration<DB>>| {
+        let name = migration.name();
+        (name.version().to_string(), name.to_string())
+    };
+    let mut known: Vec<_> = migrations.iter().map(described).collect();
+    known.sort();
+    Ok(known)
+}
+
 fn on_sqlite(
     path: &Path,
     limit: Duration,

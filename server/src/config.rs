@@ -5,6 +5,7 @@
 
 mod browsers;
 mod commands;
+mod doctor;
 mod events;
 mod faults;
 mod lifecycle;
@@ -19,6 +20,7 @@ pub use commands::{
     ApplyArgs, CheckArgs, Cli, Command, DatabaseArgs, ExportArgs, HealthcheckArgs, ImportArgs,
     MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
 };
+pub use doctor::DoctorArgs;
 pub use faults::ConfigError;
 pub use lifecycle::LifecycleConfig;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};

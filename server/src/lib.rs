@@ -10,6 +10,7 @@ pub mod config;
 pub mod cors;
 pub mod credential;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod events;
 pub mod flags_request;

@@ -21,6 +21,7 @@ use burgee_schema::{Store, StoreError, chain};
 use chrono::Utc;
 use prepare::Preparing;
 use running::Running;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signals::Signals;
 use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
@@ -63,6 +64,7 @@ pub enum StartupError {
 pub async fn serve(config: &ServeConfig, out: &mut impl Write) -> Result<(), StartupError> {
     metrics::count_panics();
     let mut signals = Signals::listen().map_err(StartupError::Signals)?;
+    raise_descriptor_limit();
     let store = Store::open(config.database_url.expose(), config.pool.clone()).await?;
     let snapshots = open_snapshots(config)?;
     let (progress, prepared) = channel(Preparation::Begun);
@@ -114,7 +116,11 @@ impl Opening {
     ) -> Result<Infallible, StartupError> {
         let (store, config) = (preparing.store, preparing.config);
         // Beside each other: a snapshot may serve long before the database does.
-        tokio::try_join!(self.open(), preparing.run())?;
+        let prepared = tokio::try_join!(self.open(), preparing.run());
+        prepared.map_err(|error| match error {
+            CliError::Store(error) => StartupError::Store(error),
+            error => StartupError::Command(error),
+        })?;
         if config.demo && io::stdout().is_terminal() {
             self.show_demo(out).await;
         }
@@ -139,6 +145,18 @@ impl Opening {
             }
             Err(error) => tracing::warn!(error = chain(&*error), "no demo request can be shown"),
         }
+    }
+}
+
+/// Connections count against the soft limit, which is low on many systems for the sake of programs of old.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 
