@@ -90,11 +90,11 @@ where
     EmbeddedMigrations: MigrationSource<DB>,
 {
     let migrations: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(StoreError::Query)?;
-    let described = |migration: &Box<dyn Migration<DB>>| {
-        let name = migration.name();
-        (name.version().to_string(), name.to_string())
-    };
-    let mut known: Vec<_> = migrations.iter().map(described).collect();
+    let mut known: Vec<_> = migrations
+        .iter()
+        .map(|migration| migration.name())
+        .map(|name| (name.version().to_string(), name.to_string()))
+        .collect();
     known.sort();
     Ok(known)
 }

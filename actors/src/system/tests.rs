@@ -1,7 +1,7 @@
 mod followed;
 mod memberships;
 
-use super::{Config, Database, EvaluateRequest, Readiness, Source, System};
+use super::{Config, Database, EvaluateRequest, Preparation, Readiness, Source, System};
 use crate::ProjectError;
 use crate::budget::Budget;
 use crate::metrics::Metrics;

@@ -26,8 +26,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve flag evaluations over HTTP
     ///
-    /// Runs pending migrations, applies the project file if one is given, and then answers /flags, /decide, health checks
-    /// and /metrics until it is told to stop (SIGTERM or Ctrl-C); running requests end first.
+    /// Answers health checks and /metrics at once, runs pending migrations, applies the project file if one is given, and
+    /// then answers /flags, /decide and the rest until it is told to stop (SIGTERM or Ctrl-C); running requests end first. A
+    /// second signal ends it at once.
     #[command(after_help = "Examples:
   burgee serve --demo
   burgee serve --project flags.yaml --watch
