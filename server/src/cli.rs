@@ -8,6 +8,7 @@ pub mod export;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
+pub mod openapi;
 pub mod serve;
 pub mod token;
 
@@ -83,6 +84,7 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Check(args) => wait(check::run(&args, out, err)),
         Command::Migrate(args) => wait(migrate::run(&args, out)),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
+        Command::OpenApi => openapi::run(out),
         Command::Token(args) => wait(token::run(&args, out, err)),
     };
     match result {

@@ -18,6 +18,7 @@ pub mod import;
 pub mod metrics;
 pub mod middleware;
 pub mod ofrep;
+pub mod openapi;
 pub mod project_file;
 pub mod rate_limit;
 pub mod remote_config;

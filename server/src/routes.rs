@@ -4,8 +4,10 @@
 
 mod browser;
 mod definitions;
+mod docs;
 mod events;
 mod events_v1;
+mod faults;
 mod flags;
 mod health;
 mod index;
@@ -19,6 +21,7 @@ mod streams;
 
 use crate::error::ApiError;
 use crate::middleware;
+use crate::openapi::Operation;
 use crate::state::{AppState, Edge};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -102,13 +105,19 @@ pub enum Route {
     Metrics,
     /// `/`
     Index,
+    /// `/openapi.json`
+    OpenApi,
+    /// `/docs`
+    Docs,
+    /// What the page at `/docs` asks for
+    DocsPart,
     /// Any other path.
     Unmatched,
 }
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
@@ -144,6 +153,9 @@ impl Route {
         Self::Readyz,
         Self::Metrics,
         Self::Index,
+        Self::OpenApi,
+        Self::Docs,
+        Self::DocsPart,
     ];
 
     /// Returns the path, without a trailing slash; for unmatched paths, a word that is none.
@@ -186,7 +198,18 @@ impl Route {
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
             Self::Index => "/",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
+            Self::DocsPart => "/docs/{part}",
             Self::Unmatched => "unmatched",
+        }
+    }
+
+    /// Returns the path as the OpenAPI document spells it.
+    pub const fn template(self) -> &'static str {
+        match self {
+            Self::Static => "/static/{path}",
+            _ => self.label(),
         }
     }
 
@@ -279,6 +302,46 @@ fn is_path_of(path: &str, pattern: &str) -> bool {
             (Some(part), Some(pattern)) if !part.is_empty() && pattern.starts_with('{') => {}
             _ => return false,
         }
+    }
+}
+
+/// Returns what the methods of a route take and answer, for the OpenAPI document. `OPTIONS` and `HEAD` are left out: they answer
+/// everywhere in the same way.
+pub(crate) fn describe(route: Route) -> Vec<Operation> {
+    match route {
+        Route::Flags | Route::Decide => flags::openapi::describe(route),
+        Route::OfrepFlags | Route::OfrepFlag => ofrep::openapi::describe(route),
+        Route::OfrepEvents | Route::DefinitionsStream => streams::openapi::describe(route),
+        Route::Definitions | Route::LocalEvaluation | Route::ProjectLocalEvaluation => {
+            definitions::openapi::describe(route)
+        }
+        Route::Payload => payload::openapi::describe(),
+        Route::RemoteConfig | Route::RemoteConfigScript | Route::Surveys | Route::Static => {
+            browser::openapi::describe(route)
+        }
+        Route::Batch
+        | Route::Events
+        | Route::EventsV0
+        | Route::Capture
+        | Route::Track
+        | Route::Engage
+        | Route::AiBatch
+        | Route::EventsV1
+        | Route::AiEventsV1
+        | Route::Recordings
+        | Route::ClientLogs
+        | Route::ClientMetrics
+        | Route::ClientTraces => events::openapi::describe(route),
+        Route::Liveness
+        | Route::Readiness
+        | Route::Startup
+        | Route::Healthz
+        | Route::Livez
+        | Route::Readyz
+        | Route::Metrics
+        | Route::Index => health::openapi::describe(route),
+        Route::OpenApi | Route::Docs | Route::DocsPart => docs::openapi::describe(route),
+        Route::Unmatched => Vec::new(),
     }
 }
 
@@ -388,6 +451,9 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     }
     both(config, Route::Startup, |it| read_only(it, health::startup));
     both(config, Route::Index, |it| read_only(it, index::show));
+    both(config, Route::OpenApi, docs::register_document);
+    both(config, Route::Docs, docs::register_page);
+    both(config, Route::DocsPart, docs::register_part);
 }
 
 fn configure_events(config: &mut web::ServiceConfig) {

@@ -6,6 +6,7 @@ use crate::credential::Credentials;
 use crate::demo;
 use crate::error::OverloadStatus;
 use crate::metrics;
+use crate::openapi::Document;
 use crate::project_file::{self, ApplyOptions};
 use crate::routes::{app, metrics_app};
 use crate::state::{AppState, Edge, HttpConfig};
@@ -59,6 +60,9 @@ pub enum StartupError {
     /// The server stopped by itself.
     #[error("the server ended")]
     Serve(#[source] io::Error),
+    /// The description of the HTTP interface.
+    #[error("the OpenAPI document cannot be written")]
+    Document(#[from] serde_json::Error),
 }
 
 /// Serves until a signal says to stop; requests under way end first.
@@ -234,6 +238,7 @@ impl Started {
         let actors = actor_config(config);
         let system = System::start_from(source, &actors, store.clone(), metrics).await?;
         let state = AppState {
+            document: Arc::new(Document::new(&edge.config.base_path)?),
             edge: Arc::new(edge),
             system: system.clone(),
             credentials: Arc::new(Credentials::new(store.clone(), &system)),

@@ -5,6 +5,7 @@ use crate::client_address::Network;
 use crate::credential::Credentials;
 use crate::error::OverloadStatus;
 use crate::metrics::Metrics;
+use crate::openapi::Document;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
 use crate::routes;
@@ -119,6 +120,8 @@ pub struct AppState {
     pub credentials: Arc<Credentials>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
+    /// The description of everything that answers.
+    pub document: Arc<Document>,
 }
 
 impl AppState {

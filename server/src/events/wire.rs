@@ -4,6 +4,7 @@
 mod tests;
 
 use super::MAX_EVENTS;
+use crate::openapi::schemas;
 use burgee_actors::Event;
 use burgee_actors::events::{GroupMembers, PropertyMembers};
 use burgee_evaluation::bucketing::cut_identifier;
@@ -14,79 +15,140 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
+use utoipa::ToSchema;
 
 type Raw<'a> = Option<&'a RawValue>;
 
-/// Every known member of an event, or of the object around a batch.
-#[derive(Debug, Default, Deserialize)]
+// It is also read from the object around a batch, which has the same members and the batch.
+/// Something that happened. Members that are not listed are ignored, and so are those of another type.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = EventMembers)]
 #[serde(default)]
 pub(super) struct WireEvent<'a> {
     #[serde(borrow)]
+    #[schema(ignore)]
     pub(super) batch: Option<Batch<'a>>,
+    /// What happened.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::filled)]
     event: Raw<'a>,
+    /// Who did it. What is no text counts as its JSON; longer ids are cut to 200 characters.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     distinct_id: Raw<'a>,
+    /// The same.
     #[serde(borrow, rename = "$distinct_id")]
+    #[schema(schema_with = schemas::any)]
     dollar_distinct_id: Raw<'a>,
+    /// The project's public token.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     token: Raw<'a>,
+    /// The same.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     api_key: Raw<'a>,
+    /// The same.
     #[serde(borrow, rename = "$token")]
+    #[schema(schema_with = schemas::any)]
     dollar_token: Raw<'a>,
+    /// The event's id: one that was taken before is not taken again.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     uuid: Raw<'a>,
+    /// Properties of the person to set.
     #[serde(borrow, rename = "$set")]
+    #[schema(schema_with = schemas::any)]
     set: Raw<'a>,
+    /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
+    #[schema(schema_with = schemas::any)]
     set_once: Raw<'a>,
+    /// Properties of the person to remove: a list of names, or an object with these members.
     #[serde(borrow, rename = "$unset")]
+    #[schema(schema_with = schemas::any)]
     unset: Raw<'a>,
+    /// What is known of it.
     #[serde(borrow)]
+    #[schema(value_type = Option<WireProperties<'static>>)]
     properties: Option<Object<WireProperties<'a>>>,
+    /// How it is to be taken, in version 1.
     #[serde(borrow)]
+    #[schema(value_type = Option<WireOptions<'static>>)]
     options: Option<Object<WireOptions<'a>>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What is known of an event. Those that are listed have a meaning here.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = EventProperties)]
 #[serde(default)]
 struct WireProperties<'a> {
+    /// Who did it, where that is not said beside.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     distinct_id: Raw<'a>,
+    /// The same.
     #[serde(borrow, rename = "$distinct_id")]
+    #[schema(schema_with = schemas::any)]
     dollar_distinct_id: Raw<'a>,
+    /// The project's public token, where it is not beside.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     token: Raw<'a>,
+    /// Properties of the person to set; of a name that is set beside as well, this one counts.
     #[serde(borrow, rename = "$set")]
+    #[schema(schema_with = schemas::any)]
     set: Raw<'a>,
+    /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
+    #[schema(schema_with = schemas::any)]
     set_once: Raw<'a>,
+    /// Properties of the person to remove.
     #[serde(borrow, rename = "$unset")]
+    #[schema(schema_with = schemas::any)]
     unset: Raw<'a>,
+    /// False for an event that changes nobody.
     #[serde(borrow, rename = "$process_person_profile")]
+    #[schema(schema_with = schemas::any)]
     process_person_profile: Raw<'a>,
+    /// The id to join, of `$identify`.
     #[serde(borrow, rename = "$anon_distinct_id")]
+    #[schema(schema_with = schemas::any)]
     anonymous_id: Raw<'a>,
+    /// The id to join, of `$create_alias` and `$merge_dangerously`.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     alias: Raw<'a>,
+    /// The type of the group, of `$groupidentify`.
     #[serde(borrow, rename = "$group_type")]
+    #[schema(schema_with = schemas::any)]
     group_type: Raw<'a>,
+    /// The key of the group.
     #[serde(borrow, rename = "$group_key")]
+    #[schema(schema_with = schemas::any)]
     group_key: Raw<'a>,
+    /// Properties of the group to set.
     #[serde(borrow, rename = "$group_set")]
+    #[schema(schema_with = schemas::any)]
     group_set: Raw<'a>,
+    /// The flag that was read, of `$feature_flag_called`.
     #[serde(borrow, rename = "$feature_flag")]
+    #[schema(schema_with = schemas::any)]
     flag: Raw<'a>,
+    /// The value that was read.
     #[serde(borrow, rename = "$feature_flag_response")]
+    #[schema(schema_with = schemas::any)]
     flag_value: Raw<'a>,
 }
 
-/// Beside the properties, in version 1.
-#[derive(Debug, Default, Deserialize)]
+/// How an event is to be taken, in version 1.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = EventOptions)]
 #[serde(default)]
 struct WireOptions<'a> {
+    /// Stands for the property `$process_person_profile`.
     #[serde(borrow)]
+    #[schema(schema_with = schemas::any)]
     process_person_profile: Raw<'a>,
 }
 
