@@ -6,8 +6,8 @@ mod capture;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use capture::Tagged;
 pub use capture::CaptureError;
+pub(crate) use capture::Tagged;
 
 use crate::body::{BodyError, DecodeError};
 use crate::credential::CredentialError;

@@ -85,8 +85,11 @@ pub enum Command {
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
     ///
     /// The same that a server answers at /openapi.json; /docs shows it as a page.
-    #[command(name = "openapi", after_help = "Example:
-  burgee openapi > openapi.json")]
+    #[command(
+        name = "openapi",
+        after_help = "Example:
+  burgee openapi > openapi.json"
+    )]
     OpenApi,
 }
 

@@ -97,7 +97,10 @@ impl PartialSchema for NumberedEventsBody {
             .item(number.required("uuid"));
         let numbered: RefOr<Schema> = Schema::AllOf(numbered.build()).into();
         let batch = ObjectBuilder::new()
-            .property("batch", ArrayBuilder::new().items(numbered).min_items(Some(1)))
+            .property(
+                "batch",
+                ArrayBuilder::new().items(numbered).min_items(Some(1)),
+            )
             .required("batch")
             .description(Some("A batch of events; each is answered under its uuid."));
         Schema::Object(batch.build()).into()

@@ -60,7 +60,9 @@ impl Tag {
                 "What servers need that evaluate flags themselves, and payloads of remote configuration."
             }
             Self::Browser => "What posthog-js asks for besides flags.",
-            Self::Events => "Events that change persons, groups and counters; all others are dropped.",
+            Self::Events => {
+                "Events that change persons, groups and counters; all others are dropped."
+            }
             Self::Operations => "For those who run the server.",
         }
     }
@@ -99,9 +101,7 @@ impl Credential {
             }
             Self::ProjectToken => "A project's public token (`phc_…`).",
             Self::ApiKey => "A project's public token, its secret key, or a personal key.",
-            Self::TokenInQuery => {
-                "A project's public token, where a browser can set no header."
-            }
+            Self::TokenInQuery => "A project's public token, where a browser can set no header.",
         }
     }
 }
@@ -214,13 +214,7 @@ impl Operation {
         content_type: &str,
         example: &str,
     ) -> Self {
-        self.answers_with(
-            status,
-            about,
-            content_type,
-            schemas::text(),
-            example.into(),
-        )
+        self.answers_with(status, about, content_type, schemas::text(), example.into())
     }
 
     fn answers_with(
@@ -268,7 +262,9 @@ impl Operation {
             let answer = self.answers.entry(fault.status).or_default();
             answer.about.push(fault.about.clone());
             if fault.has_retry_after {
-                answer.headers.insert("Retry-After", "When to try again, in seconds.");
+                answer
+                    .headers
+                    .insert("Retry-After", "When to try again, in seconds.");
             }
             let schema = match fault.content_type.as_str() {
                 "application/json" => schema.clone(),

@@ -129,7 +129,10 @@ fn every_body_has_a_schema_and_an_example() {
     for (name, operation) in operations(&document) {
         let answers = operation["responses"].as_object().unwrap();
         assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
-        assert!(answers.keys().any(|status| status.starts_with('2')), "{name}");
+        assert!(
+            answers.keys().any(|status| status.starts_with('2')),
+            "{name}"
+        );
         for (status, answer) in answers {
             let is_described = !answer["description"].as_str().unwrap().is_empty();
             assert!(is_described, "{name} {status}");
@@ -141,7 +144,10 @@ fn every_body_has_a_schema_and_an_example() {
             for (content_type, content) in content.as_object().unwrap() {
                 let has_example = content.get("example").or(content.get("examples"));
                 assert!(has_example.is_some(), "{name} {status} {content_type}");
-                assert!(content.get("schema").is_some(), "{name} {status} {content_type}");
+                assert!(
+                    content.get("schema").is_some(),
+                    "{name} {status} {content_type}"
+                );
                 bodies += 1;
             }
         }

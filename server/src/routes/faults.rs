@@ -49,7 +49,10 @@ pub(super) fn broken_bodies() -> Vec<(&'static str, BodyError)> {
     vec![
         ("invalid_json", BodyError::InvalidJson),
         ("too_deep", BodyError::TooDeep),
-        ("broken_gzip", BodyError::Gzip("invalid gzip header".to_owned())),
+        (
+            "broken_gzip",
+            BodyError::Gzip("invalid gzip header".to_owned()),
+        ),
         (
             "unsupported_content_type",
             BodyError::UnsupportedContentType("application/xml".to_owned()),
@@ -77,7 +80,9 @@ pub(super) fn broken_bodies() -> Vec<(&'static str, BodyError)> {
 /// What happens when the database does not answer.
 pub(super) fn of_store() -> Vec<Fault> {
     let errors = store_errors().into_iter();
-    errors.map(|(name, error)| Fault::api(name, &error)).collect()
+    errors
+        .map(|(name, error)| Fault::api(name, &error))
+        .collect()
 }
 
 /// The same by name.

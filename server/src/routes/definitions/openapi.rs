@@ -93,10 +93,12 @@ pub(in crate::routes) fn describe(route: Route) -> Vec<Operation> {
             .with_header(status, "ETag", "The tag of the definitions.")
             .with_header(status, "Cache-Control", "`private, must-revalidate`")
     });
-    operation.fails::<JsonError>(key_faults()).fails::<JsonError>([
-        faults::rate_limited(),
-        Fault::api("unexpected", &ApiError::Unexpected),
-    ])
+    operation
+        .fails::<JsonError>(key_faults())
+        .fails::<JsonError>([
+            faults::rate_limited(),
+            Fault::api("unexpected", &ApiError::Unexpected),
+        ])
 }
 
 /// By what a request with a key names its project.

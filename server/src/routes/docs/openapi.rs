@@ -31,10 +31,14 @@ pub(in crate::routes) fn describe(route: Route) -> Vec<Operation> {
 }
 
 fn document() -> Operation {
-    let example = json!({"openapi": "3.1.0", "info": {"title": "Burgee", "version": "0.1.0"}, "paths": {}});
+    let example =
+        json!({"openapi": "3.1.0", "info": {"title": "Burgee", "version": "0.1.0"}, "paths": {}});
     let tag = "The tag of the document.";
     Operation::get("openapi_document", Tag::Operations)
-        .about("This document", "Describes everything that answers here, in OpenAPI 3.1.")
+        .about(
+            "This document",
+            "Describes everything that answers here, in OpenAPI 3.1.",
+        )
         .parameters([header(
             "If-None-Match",
             schemas::text(),
@@ -49,7 +53,10 @@ fn document() -> Operation {
 
 fn page() -> Operation {
     Operation::get("docs", Tag::Operations)
-        .about("This document as a page", "Needs nothing from any other host.")
+        .about(
+            "This document as a page",
+            "Needs nothing from any other host.",
+        )
         .answers_text(200, "The page.", "text/html", "<!doctype html>")
         .fails::<JsonError>(faults::of_any())
 }
@@ -58,7 +65,12 @@ fn part() -> Operation {
     Operation::get("docs_part", Tag::Operations)
         .about("What the page asks for", "Its program and its style.")
         .parameters([path("part", "The name of the part.", "start.js")])
-        .answers_text(200, "The part.", "text/javascript", "const page = document.body;")
+        .answers_text(
+            200,
+            "The part.",
+            "text/javascript",
+            "const page = document.body;",
+        )
         .answers_text(200, "The part.", "text/css", "body { margin: 0 }")
         .fails::<JsonError>(faults::of_any())
         .fails::<JsonError>([Fault::api("not_found", &ApiError::NotFound)])

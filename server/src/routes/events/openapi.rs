@@ -23,7 +23,10 @@ pub(in crate::routes) fn describe(route: Route) -> Vec<Operation> {
         Route::Capture => ("capture", "Events, under an older name"),
         Route::Track => ("track", "Events, under an older name"),
         Route::Engage => ("engage", "Events, under an older name"),
-        Route::AiBatch => ("ai_batch", "Events about language models, which are dropped"),
+        Route::AiBatch => (
+            "ai_batch",
+            "Events about language models, which are dropped",
+        ),
         Route::EventsV1 => return vec![numbered("events_v1", "Events, answered one by one")],
         Route::AiEventsV1 => {
             let about = "Events about language models, which are dropped";
@@ -31,7 +34,9 @@ pub(in crate::routes) fn describe(route: Route) -> Vec<Operation> {
         }
         Route::Recordings => return vec![dropped("recordings", "Recordings, which are dropped")],
         Route::ClientLogs => return vec![dropped("client_logs", "Logs, which are dropped")],
-        Route::ClientMetrics => return vec![dropped("client_metrics", "Metrics, which are dropped")],
+        Route::ClientMetrics => {
+            return vec![dropped("client_metrics", "Metrics, which are dropped")];
+        }
         _ => return vec![dropped("client_traces", "Traces, which are dropped")],
     };
     let mut operations = vec![plain(id, summary)];
@@ -77,9 +82,16 @@ fn plain(id: &str, summary: &str) -> Operation {
 
 fn in_query(id: &str) -> Operation {
     Operation::get(id, Tag::Events)
-        .about("Events in the query", "What older browsers send. The same as in a form.")
+        .about(
+            "Events in the query",
+            "What older browsers send. The same as in a form.",
+        )
         .parameters([
-            required(query("data", schemas::packed_json(), "Events: base64 of JSON.")),
+            required(query(
+                "data",
+                schemas::packed_json(),
+                "Events: base64 of JSON.",
+            )),
             beacon(),
         ])
         .answers::<Taken>(200, "The events were taken.", json!({"status": "Ok"}))
@@ -91,9 +103,7 @@ fn in_query(id: &str) -> Operation {
         ]))
 }
 
-fn required(
-    mut parameter: utoipa::openapi::path::Parameter,
-) -> utoipa::openapi::path::Parameter {
+fn required(mut parameter: utoipa::openapi::path::Parameter) -> utoipa::openapi::path::Parameter {
     parameter.required = utoipa::openapi::Required::True;
     parameter.example = Some(PACKED.into());
     parameter
@@ -105,7 +115,9 @@ fn beacon() -> utoipa::openapi::path::Parameter {
 }
 
 fn plain_faults(bodies: Vec<(&'static str, BodyError)>) -> Vec<Fault> {
-    let bodies = bodies.into_iter().map(|(name, error)| (name, CaptureError::Body(error)));
+    let bodies = bodies
+        .into_iter()
+        .map(|(name, error)| (name, CaptureError::Body(error)));
     let others = [
         ("too_many_events", too_many()),
         ("no_events", CaptureError::NoEvents),
@@ -117,7 +129,8 @@ fn plain_faults(bodies: Vec<(&'static str, BodyError)>) -> Vec<Fault> {
         ("unavailable", CaptureError::Unavailable),
     ];
     let all = bodies.chain(others);
-    all.map(|(name, error)| Fault::events(name, &error)).collect()
+    all.map(|(name, error)| Fault::events(name, &error))
+        .collect()
 }
 
 fn too_many() -> CaptureError {
@@ -143,7 +156,11 @@ fn numbered(id: &str, summary: &str) -> Operation {
             "What became of each event.",
             json!({"results": {"0197f3c0-6d1f-7a10-8a3e-2f3f4a5b6c7d": {"result": "ok"}}}),
         )
-        .with_header(200, "Retry-After", "When to send those again that are to be, in seconds.")
+        .with_header(
+            200,
+            "Retry-After",
+            "When to send those again that are to be, in seconds.",
+        )
         .fails::<JsonError>(faults::of_any())
         .fails::<Tagged>(numbered_faults())
 }
@@ -169,12 +186,16 @@ fn numbered_faults() -> Vec<Fault> {
         ("timed_out", CaptureError::TimedOut),
     ];
     let all = bodies.chain(others);
-    all.map(|(name, error)| Fault::events_v1(name, &error)).collect()
+    all.map(|(name, error)| Fault::events_v1(name, &error))
+        .collect()
 }
 
 fn dropped(id: &str, summary: &str) -> Operation {
     Operation::post(id, Tag::Events)
-        .about(summary, "So that clients do not send it again. The body is not looked at.")
+        .about(
+            summary,
+            "So that clients do not send it again. The body is not looked at.",
+        )
         .answers::<Dropped>(200, "It was dropped.", json!({}))
         .fails::<JsonError>(faults::of_any())
 }

@@ -72,7 +72,11 @@ fn minimal<A: ToSchema>(id: &str) -> Operation {
             "Tells that flags are served here. Nothing is evaluated, and no token is needed.",
         )
         .parameters(parameters())
-        .answers::<A>(200, "No flags, in the shape that the version asks for.", minimal_example())
+        .answers::<A>(
+            200,
+            "No flags, in the shape that the version asks for.",
+            minimal_example(),
+        )
         .fails::<JsonError>(faults::of_any())
 }
 
@@ -84,7 +88,10 @@ fn parameters() -> Vec<Parameter> {
             ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::Integer),
             "The version of the answer. What is no number counts as 1.",
         ),
-        switch("config", "Whether the members of the remote config are answered too."),
+        switch(
+            "config",
+            "Whether the members of the remote config are answered too.",
+        ),
         switch(
             "only_evaluate_survey_feature_flags",
             "Whether only flags whose key begins with `survey-targeting-` are evaluated.",

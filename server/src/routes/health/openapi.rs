@@ -20,7 +20,12 @@ pub(in crate::routes) fn describe(route: Route) -> Vec<Operation> {
         Route::Metrics => metrics(operation("metrics")),
         _ => operation("index")
             .about("What this is", "Tells a visitor what answers here.")
-            .answers_text(200, "A sentence.", TEXT, "Burgee evaluates feature flags: POST /flags."),
+            .answers_text(
+                200,
+                "A sentence.",
+                TEXT,
+                "Burgee evaluates feature flags: POST /flags.",
+            ),
     }]
 }
 
@@ -35,9 +40,17 @@ fn liveness(operation: Operation) -> Operation {
 
 fn readiness(operation: Operation) -> Operation {
     operation
-        .about("Can flags be served", "Also from definitions that are no longer current, which is then said.")
+        .about(
+            "Can flags be served",
+            "Also from definitions that are no longer current, which is then said.",
+        )
         .answers_text(200, "They can.", TEXT, "ready")
-        .answers_text(503, "They cannot, and why.", TEXT, "the definitions have not been loaded yet")
+        .answers_text(
+            503,
+            "They cannot, and why.",
+            TEXT,
+            "the definitions have not been loaded yet",
+        )
 }
 
 fn startup(operation: Operation) -> Operation {

@@ -71,9 +71,8 @@ fn all() -> Operation {
 
 fn evaluation_faults(key: Option<&str>) -> Vec<Fault> {
     let mut all = request_faults();
-    let api = |name, error: BodyError| {
-        Fault::ofrep(name, &OfrepError::Api(ApiError::Body(error)), key)
-    };
+    let api =
+        |name, error: BodyError| Fault::ofrep(name, &OfrepError::Api(ApiError::Body(error)), key);
     let bodies = faults::broken_bodies().into_iter();
     all.extend(bodies.map(|(name, error)| api(name, error)));
     all.extend(
@@ -81,7 +80,10 @@ fn evaluation_faults(key: Option<&str>) -> Vec<Fault> {
             ("no_context", ContextFault::NotAnObject),
             ("no_targeting_key", ContextFault::TargetingKey),
             ("unusable_member", ContextFault::Member("groups")),
-            ("too_many_entries", ContextFault::TooLong("evaluation_contexts")),
+            (
+                "too_many_entries",
+                ContextFault::TooLong("evaluation_contexts"),
+            ),
         ]
         .map(|(name, fault)| Fault::ofrep(name, &OfrepError::Context(fault), key)),
     );
@@ -97,7 +99,9 @@ pub(in crate::routes) fn request_faults() -> Vec<Fault> {
     ];
     all.extend(faults::overloads());
     all.extend(faults::store_errors());
-    all.extend(faults::key_errors("feature_flag:read or feature_flag:write"));
+    all.extend(faults::key_errors(
+        "feature_flag:read or feature_flag:write",
+    ));
     let told = |(name, error)| Fault::ofrep(name, &OfrepError::Api(error), None);
     all.into_iter().map(told).collect()
 }

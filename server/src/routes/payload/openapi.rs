@@ -17,7 +17,9 @@ impl PartialSchema for Payload {
     fn schema() -> RefOr<Schema> {
         let payload = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-            .description(Some("A text that is JSON; null for a flag without a payload."));
+            .description(Some(
+                "A text that is JSON; null for a flag without a payload.",
+            ));
         Schema::Object(payload.build()).into()
     }
 }
