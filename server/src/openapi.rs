@@ -11,7 +11,7 @@ pub(crate) mod schemas;
 mod tests;
 
 pub(crate) use fault::Fault;
-pub(crate) use operation::{Credential, Operation, Tag, header, path, query};
+pub(crate) use operation::{Credential, Operation, Tag, header, needed_query, path, query};
 
 use crate::routes::{self, Route};
 use burgee_actors::tag_of;

@@ -23,50 +23,49 @@ type Raw<'a> = Option<&'a RawValue>;
 /// Something that happened. Members that are not listed are ignored, and so are those of another type.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = EventMembers)]
-#[serde(default)]
 pub(super) struct WireEvent<'a> {
     #[serde(borrow)]
     #[schema(ignore)]
     pub(super) batch: Option<Batch<'a>>,
     /// What happened.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::filled)]
+    #[schema(schema_with = schemas::filled, required = false)]
     event: Raw<'a>,
     /// Who did it. What is no text counts as its JSON; longer ids are cut to 200 characters.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     distinct_id: Raw<'a>,
     /// The same.
     #[serde(borrow, rename = "$distinct_id")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     dollar_distinct_id: Raw<'a>,
     /// The project's public token.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     token: Raw<'a>,
     /// The same.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     api_key: Raw<'a>,
     /// The same.
     #[serde(borrow, rename = "$token")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     dollar_token: Raw<'a>,
     /// The event's id: one that was taken before is not taken again.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     uuid: Raw<'a>,
     /// Properties of the person to set.
     #[serde(borrow, rename = "$set")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     set: Raw<'a>,
     /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     set_once: Raw<'a>,
     /// Properties of the person to remove: a list of names, or an object with these members.
     #[serde(borrow, rename = "$unset")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     unset: Raw<'a>,
     /// What is known of it.
     #[serde(borrow)]
@@ -81,74 +80,72 @@ pub(super) struct WireEvent<'a> {
 /// What is known of an event. Those that are listed have a meaning here.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = EventProperties)]
-#[serde(default)]
 struct WireProperties<'a> {
     /// Who did it, where that is not said beside.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     distinct_id: Raw<'a>,
     /// The same.
     #[serde(borrow, rename = "$distinct_id")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     dollar_distinct_id: Raw<'a>,
     /// The project's public token, where it is not beside.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     token: Raw<'a>,
     /// Properties of the person to set; of a name that is set beside as well, this one counts.
     #[serde(borrow, rename = "$set")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     set: Raw<'a>,
     /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     set_once: Raw<'a>,
     /// Properties of the person to remove.
     #[serde(borrow, rename = "$unset")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     unset: Raw<'a>,
     /// False for an event that changes nobody.
     #[serde(borrow, rename = "$process_person_profile")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     process_person_profile: Raw<'a>,
     /// The id to join, of `$identify`.
     #[serde(borrow, rename = "$anon_distinct_id")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     anonymous_id: Raw<'a>,
     /// The id to join, of `$create_alias` and `$merge_dangerously`.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     alias: Raw<'a>,
     /// The type of the group, of `$groupidentify`.
     #[serde(borrow, rename = "$group_type")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     group_type: Raw<'a>,
     /// The key of the group.
     #[serde(borrow, rename = "$group_key")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     group_key: Raw<'a>,
     /// Properties of the group to set.
     #[serde(borrow, rename = "$group_set")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     group_set: Raw<'a>,
     /// The flag that was read, of `$feature_flag_called`.
     #[serde(borrow, rename = "$feature_flag")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     flag: Raw<'a>,
     /// The value that was read.
     #[serde(borrow, rename = "$feature_flag_response")]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     flag_value: Raw<'a>,
 }
 
 /// How an event is to be taken, in version 1.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = EventOptions)]
-#[serde(default)]
 struct WireOptions<'a> {
     /// Stands for the property `$process_person_profile`.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any)]
+    #[schema(schema_with = schemas::any, required = false)]
     process_person_profile: Raw<'a>,
 }
 

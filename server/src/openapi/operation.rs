@@ -326,20 +326,31 @@ fn sentence(parts: &[String]) -> String {
 
 /// A parameter of the query.
 pub(crate) fn query(name: &str, schema: impl Into<RefOr<Schema>>, about: &str) -> Parameter {
-    parameter(ParameterIn::Query, name, schema, about)
+    parameter(ParameterIn::Query, name, schema, about).build()
+}
+
+/// A parameter of the query without which nothing can be done.
+pub(crate) fn needed_query(
+    name: &str,
+    schema: impl Into<RefOr<Schema>>,
+    about: &str,
+    example: &str,
+) -> Parameter {
+    let parameter = parameter(ParameterIn::Query, name, schema, about);
+    let parameter = parameter.required(Required::True);
+    parameter.example(Some(example.into())).build()
 }
 
 /// A header of the request.
 pub(crate) fn header(name: &str, schema: impl Into<RefOr<Schema>>, about: &str) -> Parameter {
-    parameter(ParameterIn::Header, name, schema, about)
+    parameter(ParameterIn::Header, name, schema, about).build()
 }
 
 /// A part of the path.
 pub(crate) fn path(name: &str, about: &str, example: &str) -> Parameter {
-    let mut parameter = parameter(ParameterIn::Path, name, schemas::filled(), about);
-    parameter.required = Required::True;
-    parameter.example = Some(example.into());
-    parameter
+    let parameter = parameter(ParameterIn::Path, name, schemas::filled(), about);
+    let parameter = parameter.required(Required::True);
+    parameter.example(Some(example.into())).build()
 }
 
 fn parameter(
@@ -347,11 +358,11 @@ fn parameter(
     name: &str,
     schema: impl Into<RefOr<Schema>>,
     about: &str,
-) -> Parameter {
-    let parameter = ParameterBuilder::new().name(name).parameter_in(place);
-    let parameter = parameter.required(Required::False);
-    parameter
+) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
         .schema(Some(schema))
         .description(Some(about))
-        .build()
 }

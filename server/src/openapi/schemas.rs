@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use utoipa::openapi::schema::{
-    AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+    AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{Ref, RefOr};
 
@@ -67,7 +67,7 @@ pub(crate) fn filled() -> Schema {
 
 /// A UUID in lower case.
 pub(crate) fn uuid() -> Schema {
-    let uuid = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+    let uuid = SchemaFormat::Custom("uuid".to_owned());
     Schema::Object(text().format(Some(uuid)).build())
 }
 

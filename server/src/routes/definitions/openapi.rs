@@ -93,12 +93,11 @@ pub(in crate::routes) fn describe(route: Route) -> Vec<Operation> {
             .with_header(status, "ETag", "The tag of the definitions.")
             .with_header(status, "Cache-Control", "`private, must-revalidate`")
     });
-    operation
-        .fails::<JsonError>(key_faults())
-        .fails::<JsonError>([
-            faults::rate_limited(),
-            Fault::api("unexpected", &ApiError::Unexpected),
-        ])
+    let operation = operation.fails::<JsonError>(key_faults());
+    vec![operation.fails::<JsonError>([
+        faults::rate_limited(),
+        Fault::api("unexpected", &ApiError::Unexpected),
+    ])]
 }
 
 /// By what a request with a key names its project.

@@ -6,7 +6,7 @@ use crate::body::BodyError;
 use crate::error::{CaptureError, JsonError, Tagged};
 use crate::events::MAX_EVENTS;
 use crate::events::openapi::{Dropped, EventsBody, NumberedEventsBody, Taken};
-use crate::openapi::{Credential, Fault, Operation, Tag, header, query, schemas};
+use crate::openapi::{Credential, Fault, Operation, Tag, header, needed_query, query, schemas};
 use crate::routes::faults;
 use serde_json::{Value, json};
 use utoipa::openapi::schema::ObjectBuilder;
@@ -87,11 +87,12 @@ fn in_query(id: &str) -> Operation {
             "What older browsers send. The same as in a form.",
         )
         .parameters([
-            required(query(
+            needed_query(
                 "data",
                 schemas::packed_json(),
                 "Events: base64 of JSON.",
-            )),
+                PACKED,
+            ),
             beacon(),
         ])
         .answers::<Taken>(200, "The events were taken.", json!({"status": "Ok"}))
@@ -101,12 +102,6 @@ fn in_query(id: &str) -> Operation {
             ("invalid_form", BodyError::InvalidJsonStructure),
             ("too_deep", BodyError::TooDeep),
         ]))
-}
-
-fn required(mut parameter: utoipa::openapi::path::Parameter) -> utoipa::openapi::path::Parameter {
-    parameter.required = utoipa::openapi::Required::True;
-    parameter.example = Some(PACKED.into());
-    parameter
 }
 
 fn beacon() -> utoipa::openapi::path::Parameter {

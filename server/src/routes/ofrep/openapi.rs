@@ -41,7 +41,7 @@ fn one() -> Operation {
             Fault::ofrep("flag_not_found", &OfrepError::FlagNotFound, Some(KEY)),
             Fault::ofrep(
                 "flag_failed",
-                &OfrepError::FlagFailed("circular dependency".into()),
+                &OfrepError::FlagFailed("Cohort dependency not found".into()),
                 Some(KEY),
             ),
         ])
@@ -127,7 +127,7 @@ fn all_example() -> Value {
     json!({
         "flags": [
             flag_example(),
-            {"key": "broken", "errorCode": "GENERAL", "errorDetails": "circular dependency"},
+            {"key": "broken", "errorCode": "GENERAL", "errorDetails": "Cohort dependency not found"},
         ],
         "metadata": {"project": "1", "version": "8f2c0d1e5b7a9c34"},
         "eventStreams": [{
