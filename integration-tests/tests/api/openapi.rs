@@ -301,6 +301,17 @@ fn the_document_knows_the_base_path() {
     assert_eq!(document["servers"], json!([{"url": "/ph"}]));
 }
 
+/// Chromium shows every operation, and its log has no word of anything that the page's policy kept it from.
+#[test]
+fn the_page_shows_the_document() {
+    let server = TestServer::on(Kind::Sqlite).start();
+    for path in ["docs", "docs/"] {
+        ClientProgram::node("docs_page.mjs")
+            .arg(&format!("http://{}/{path}", server.address()))
+            .expect_checks(5, |_| {});
+    }
+}
+
 /// Returns what a page asks for, as `src`, `href` and the document.
 fn asked_for(page: &str) -> Vec<&str> {
     let mut found = Vec::new();

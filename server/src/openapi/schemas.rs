@@ -1,9 +1,7 @@
 //! Small schemas that several descriptions share.
 
 use serde_json::Value;
-use utoipa::openapi::schema::{
-    AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
-};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
 /// Any text.
@@ -55,11 +53,6 @@ pub(crate) fn optional_identifier() -> Schema {
     Schema::Object(ObjectBuilder::new().schema_type(scalar).build())
 }
 
-/// An object with any members.
-pub(crate) fn object() -> Schema {
-    Schema::Object(ObjectBuilder::new().build())
-}
-
 /// A text with something in it.
 pub(crate) fn filled() -> Schema {
     Schema::Object(text().min_length(Some(1)).build())
@@ -75,12 +68,6 @@ pub(crate) fn uuid() -> Schema {
 pub(crate) fn packed_json() -> Schema {
     let packed = text().content_encoding("base64");
     Schema::Object(packed.content_media_type("application/json").build())
-}
-
-/// A list of names, or an object whose members' names count.
-pub(crate) fn names() -> Schema {
-    let list = ArrayBuilder::new().items(text());
-    Schema::AnyOf(AnyOfBuilder::new().item(list).item(object()).build())
 }
 
 /// An object that has these members, whatever they are.
