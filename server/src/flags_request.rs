@@ -11,7 +11,7 @@ mod tests;
 pub use query::{Endpoint, FlagsQuery};
 
 use crate::body::ParseError;
-use crate::openapi::schemas;
+use crate::openapi::schemas::Identifier;
 use burgee_evaluation::Subject;
 use burgee_evaluation::bucketing::cut_identifier;
 use burgee_evaluation::subject::Properties;
@@ -103,11 +103,11 @@ pub(crate) struct Members<'a> {
     dollar_token: Option<String>,
     /// Whom flags are evaluated for. Longer ids are cut to 200 characters.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::optional_identifier, required = false)]
+    #[schema(value_type = Option<Identifier>)]
     distinct_id: Option<&'a RawValue>,
     /// The same.
     #[serde(borrow, rename = "$distinct_id")]
-    #[schema(schema_with = schemas::optional_identifier, required = false)]
+    #[schema(value_type = Option<Identifier>)]
     dollar_distinct_id: Option<&'a RawValue>,
     /// The key of each group the person belongs to, by group type.
     #[serde(borrow)]

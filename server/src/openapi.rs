@@ -6,14 +6,14 @@
 
 mod fault;
 mod operation;
-pub(crate) mod schemas;
+pub mod schemas;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use fault::Fault;
 pub(crate) use operation::{Credential, Operation, Tag, header, needed_query, path, query};
 
-use crate::routes::{self, Route};
+use crate::routes;
 use burgee_actors::tag_of;
 use bytes::Bytes;
 use utoipa::openapi::path::{PathItem, PathsBuilder};
@@ -66,7 +66,7 @@ impl Document {
 pub fn describe(base_path: &str) -> OpenApi {
     let mut components = ComponentsBuilder::new().security_schemes();
     let mut paths = PathsBuilder::new();
-    for route in Route::ALL {
+    for route in routes::described() {
         for operation in routes::describe(route) {
             let (method, described, schemas) = operation.finish();
             components = components.schemas_from_iter(schemas);

@@ -1,4 +1,4 @@
-"""What schemathesis has to know to get past the front door: tokens that exist, and bodies that are packed.
+"""What schemathesis has to know to get past the front door: tokens that exist, and bodies that are packed as the request says.
 
 Most generated requests get a project, a flag or a token that is there, the others keep what was generated. Which ones is decided by
 the values themselves, so that the same seed makes the same requests.
@@ -8,12 +8,34 @@ import base64
 import gzip
 import json
 import zlib
+from collections.abc import Mapping
 
 import schemathesis
 
 TOKEN = "phc_local_dev"
 FLAGS = ["dark-mode", "pricing-page", "express-payment", "welcome-tour", "summer-banner"]
 PERSONS = ["ada", "grace", "linus", "anon-linus"]
+
+IN_PATHS = {"token": [TOKEN], "project": ["@current", "1"], "key": FLAGS, "part": ["start.js", "style.css"]}
+TOKENS = ("token", "api_key", "$token")
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if isinstance(case.path_parameters, Mapping):
+        case.path_parameters = {name: known(value, IN_PATHS.get(name)) for name, value in case.path_parameters.items()}
+    if isinstance(case.query, Mapping):
+        case.query = in_query(case.query)
+    if isinstance(case.headers, Mapping):
+        for name in list(case.headers):
+            if is_in_the_way(name, case.headers[name]):
+                del case.headers[name]
+    if case.media_type == "application/x-www-form-urlencoded":
+        case.body = in_form(case.path, case.body)
+    elif isinstance(case.body, list):
+        case.body = [with_token(event) for event in case.body]
+    elif isinstance(case.body, dict) and not case.path.startswith("/ofrep"):
+        case.body = in_body(case.body)
 
 
 def dice(value, sides):
@@ -23,79 +45,48 @@ def dice(value, sides):
 
 def known(value, choices):
     """One of the choices, seven times of eight."""
+    if not choices:
+        return value
     number = dice(value, 8 * len(choices))
     return value if number % 8 == 0 else choices[number // 8]
 
 
-def packed(value):
-    return base64.b64encode(json.dumps(value).encode()).decode()
-
-
-def is_event_path(path):
-    return not path.startswith(("/flags", "/decide", "/ofrep"))
-
-
-@schemathesis.hook
-def map_path_parameters(context, path_parameters):
-    if not path_parameters:
-        return path_parameters
-    choices = {
-        "token": [TOKEN],
-        "project": ["@current", "1"],
-        "key": FLAGS,
-        "part": ["start.js", "style.css"],
-    }
-    return {
-        name: known(value, choices[name]) if name in choices else value for name, value in path_parameters.items()
-    }
-
-
-@schemathesis.hook
-def map_query(context, query):
-    if not query:
-        return query
+def in_query(query):
     query = dict(query)
     if "token" in query:
         query["token"] = known(query["token"], [TOKEN])
-    if query.get("compression") in ("gzip", "gzip-js"):
-        # The body is not packed; that it then is refused is tested elsewhere.
-        del query["compression"]
-    if "data" in query:
-        query["data"] = packed({"event": "$set", "distinct_id": query["data"], "token": TOKEN, "$set": {"plan": "pro"}})
+    if isinstance(query.get("data"), str):
+        query["data"] = event_of(query["data"])
     return query
 
 
-@schemathesis.hook
-def map_headers(context, headers):
-    if not headers:
-        return headers
-    headers = dict(headers)
-    for name in list(headers):
-        match name.lower():
-            case "x-request-timeout-ms" | "content-encoding":
-                # No time and wrong packing are refused, which is tested elsewhere.
-                del headers[name]
-            case "x-posthog-project-api-key":
-                headers[name] = known(headers[name], [TOKEN])
-    return headers
+def is_in_the_way(name, value):
+    """No time is left, or the body is packed as nothing here can pack it: both are refused, which is tested elsewhere."""
+    match name.lower():
+        case "x-request-timeout-ms":
+            return True
+        case "content-encoding":
+            return value in ("br", "zstd")
+        case "x-posthog-project-api-key":
+            return dice(value, 8) != 0
+    return False
 
 
-@schemathesis.hook
-def map_body(context, body):
-    path = context.operation.path
-    if isinstance(body, list):
-        return [with_token(event) for event in body]
-    if not isinstance(body, dict):
+def in_form(path, body):
+    """The generated text becomes somebody's id."""
+    if not isinstance(body, dict) or not isinstance(body.get("data"), str):
         return body
-    if "data" in body and not {"batch", "event", "distinct_id", "$distinct_id", "disable_flags"} & body.keys():
-        return {"data": form(path, body["data"])}
-    if path.startswith("/ofrep"):
-        return body
-    if is_event_path(path) and isinstance(body.get("batch"), list):
+    if path.startswith(("/flags", "/decide")):
+        return {"data": packed({"token": TOKEN, "distinct_id": body["data"]})}
+    return {"data": event_of(body["data"])}
+
+
+def in_body(body):
+    if isinstance(body.get("batch"), list):
         return {**with_token(body), "batch": [without_token(event) for event in body["batch"]]}
     body = with_token(body)
     if "distinct_id" in body:
-        body["distinct_id"] = known(body["distinct_id"], [*PERSONS, body["distinct_id"]])
+        body = {**body, "distinct_id": known(body["distinct_id"], [*PERSONS, body["distinct_id"]])}
     return body
 
 
@@ -109,22 +100,31 @@ def with_token(value):
 def without_token(value):
     if not isinstance(value, dict):
         return value
-    value = {name: inner for name, inner in value.items() if name not in ("token", "api_key", "$token")}
+    value = {name: inner for name, inner in value.items() if name not in TOKENS}
     if isinstance(value.get("properties"), dict):
         value["properties"] = {name: inner for name, inner in value["properties"].items() if name != "token"}
     return value
 
 
-def form(path, data):
-    """What a form holds: the generated text is somebody's id."""
-    if is_event_path(path):
-        return packed({"event": "$set", "distinct_id": f"form {data}", "token": TOKEN, "$set": {"plan": data}})
-    return packed({"token": TOKEN, "distinct_id": f"form {data}"})
+def event_of(text):
+    return packed({"event": "$set", "distinct_id": f"id {text}", "token": TOKEN, "$set": {"plan": text}})
 
 
-@schemathesis.serializer("text/plain")
-def json_as_text(context, value):
-    """Browsers send JSON under this type, packed or not, so that they need not ask first."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    data = text.encode("utf-8", "surrogatepass")
-    return gzip.compress(data, mtime=0) if dice(value, 2) else data
+def packed(value):
+    return base64.b64encode(json.dumps(value).encode()).decode()
+
+
+@schemathesis.serializer("application/json", "text/plain")
+def on_the_wire(context, value):
+    """Packs JSON as the query or a header says. Browsers send it as text, often packed without a word."""
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    case = context.case
+    named = case.query.get("compression") if isinstance(case.query, Mapping) else None
+    encoding = case.headers.get("Content-Encoding") if isinstance(case.headers, Mapping) else None
+    if named in ("gzip", "gzip-js") or encoding == "gzip":
+        return gzip.compress(data, mtime=0)
+    if named == "base64":
+        return base64.b64encode(data)
+    if encoding == "deflate":
+        return zlib.compress(data)
+    return gzip.compress(data, mtime=0) if case.media_type == "text/plain" and dice(value, 2) else data

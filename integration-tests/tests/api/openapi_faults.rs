@@ -143,8 +143,8 @@ fn assert_is(operation: &Operation<'_>, fault: &str, answer: &Response) {
     assert_eq!(told(&body), told(example), "{what}");
     let status = answer.status.to_string();
     let headers = &operation.described["responses"][&status]["headers"];
-    let must_wait = headers.get("Retry-After").is_some();
-    assert_eq!(answer.header("retry-after").is_some(), must_wait, "{what}");
+    let may_wait = headers.get("Retry-After").is_some();
+    assert!(may_wait || answer.header("retry-after").is_none(), "{what}");
 }
 
 /// Returns a body as text without its numbers: limits and times are not the same everywhere.
@@ -213,12 +213,11 @@ fn refused_by_body(reached: &mut Reached<'_>, server: &TestServer) {
     reached.by(server, "too_deep", |_, draft| {
         set_json(draft, "[".repeat(200))
     });
-    reached.by(server, "broken_gzip", |_, draft| {
-        set_json(draft, b"\x1f\x8b\x08\0broken")
-    });
-    reached.by(server, "unpackable", |_, draft| {
-        draft.set_header("Content-Encoding", "gzip");
-    });
+    for fault in ["broken_gzip", "unpackable"] {
+        reached.by(server, fault, |_, draft| {
+            draft.set_header("Content-Encoding", "gzip");
+        });
+    }
     reached.by(server, "unsupported_encoding", |_, draft| {
         draft.set_header("Content-Encoding", "lzma");
     });
@@ -308,6 +307,10 @@ fn set_token(operation: &Operation<'_>, draft: &mut Draft, token: Option<&str>) 
                 draft,
                 json!({"token": token, "distinct_id": "a"}).to_string(),
             );
+        }
+        _ if draft.path.contains("phc_local_dev") => {
+            let token = token.unwrap_or_default();
+            draft.path = draft.path.replace("phc_local_dev", token);
         }
         _ => draft.set_query("token", token.unwrap_or_default()),
     }

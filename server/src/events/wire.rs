@@ -4,7 +4,6 @@
 mod tests;
 
 use super::MAX_EVENTS;
-use crate::openapi::schemas;
 use burgee_actors::Event;
 use burgee_actors::events::{GroupMembers, PropertyMembers};
 use burgee_evaluation::bucketing::cut_identifier;
@@ -29,43 +28,43 @@ pub(super) struct WireEvent<'a> {
     pub(super) batch: Option<Batch<'a>>,
     /// What happened.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::filled, required = false)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1)]
     event: Raw<'a>,
     /// Who did it. What is no text counts as its JSON; longer ids are cut to 200 characters.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     distinct_id: Raw<'a>,
     /// The same.
     #[serde(borrow, rename = "$distinct_id")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     dollar_distinct_id: Raw<'a>,
     /// The project's public token.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     token: Raw<'a>,
     /// The same.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     api_key: Raw<'a>,
     /// The same.
     #[serde(borrow, rename = "$token")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     dollar_token: Raw<'a>,
     /// The event's id: one that was taken before is not taken again.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     uuid: Raw<'a>,
     /// Properties of the person to set.
     #[serde(borrow, rename = "$set")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     set: Raw<'a>,
     /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     set_once: Raw<'a>,
     /// Properties of the person to remove: a list of names, or an object with these members.
     #[serde(borrow, rename = "$unset")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     unset: Raw<'a>,
     /// What is known of it.
     #[serde(borrow)]
@@ -83,59 +82,59 @@ pub(super) struct WireEvent<'a> {
 struct WireProperties<'a> {
     /// Who did it, where that is not said beside.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     distinct_id: Raw<'a>,
     /// The same.
     #[serde(borrow, rename = "$distinct_id")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     dollar_distinct_id: Raw<'a>,
     /// The project's public token, where it is not beside.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     token: Raw<'a>,
     /// Properties of the person to set; of a name that is set beside as well, this one counts.
     #[serde(borrow, rename = "$set")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     set: Raw<'a>,
     /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     set_once: Raw<'a>,
     /// Properties of the person to remove.
     #[serde(borrow, rename = "$unset")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     unset: Raw<'a>,
     /// False for an event that changes nobody.
     #[serde(borrow, rename = "$process_person_profile")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     process_person_profile: Raw<'a>,
     /// The id to join, of `$identify`.
     #[serde(borrow, rename = "$anon_distinct_id")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     anonymous_id: Raw<'a>,
     /// The id to join, of `$create_alias` and `$merge_dangerously`.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     alias: Raw<'a>,
     /// The type of the group, of `$groupidentify`.
     #[serde(borrow, rename = "$group_type")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     group_type: Raw<'a>,
     /// The key of the group.
     #[serde(borrow, rename = "$group_key")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     group_key: Raw<'a>,
     /// Properties of the group to set.
     #[serde(borrow, rename = "$group_set")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     group_set: Raw<'a>,
     /// The flag that was read, of `$feature_flag_called`.
     #[serde(borrow, rename = "$feature_flag")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     flag: Raw<'a>,
     /// The value that was read.
     #[serde(borrow, rename = "$feature_flag_response")]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     flag_value: Raw<'a>,
 }
 
@@ -145,7 +144,7 @@ struct WireProperties<'a> {
 struct WireOptions<'a> {
     /// Stands for the property `$process_person_profile`.
     #[serde(borrow)]
-    #[schema(schema_with = schemas::any, required = false)]
+    #[schema(value_type = Option<Value>)]
     process_person_profile: Raw<'a>,
 }
 

@@ -1,12 +1,23 @@
 //! The shapes of section 3.7 as the OpenAPI document shows them. Answers are written piece by piece, not from these types; that
 //! they are the same is checked from outside.
 
-use crate::openapi::schemas::{self, named};
+use crate::openapi::schemas::named;
+use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+/// A variant, or whether the flag is on.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum FlagValue {
+    /// The variant.
+    Variant(String),
+    /// Whether it is on.
+    Enabled(bool),
+}
 
 /// Why a flag has its value.
 #[derive(Debug, ToSchema)]
@@ -74,8 +85,8 @@ pub struct TypedFlagRecord {
     /// The flag's key.
     pub key: String,
     /// The variant, or whether the flag is on; null where it could not be evaluated.
-    #[schema(schema_with = optional_value)]
-    pub value: (),
+    #[schema(required)]
+    pub value: Option<FlagValue>,
     /// Whether it is on.
     pub enabled: bool,
     /// The variant of a flag that has variants and is on.
@@ -99,7 +110,7 @@ pub struct AnswerV2 {
     /// The flags, by key.
     pub flags: BTreeMap<String, FlagRecord>,
     /// The id of the request, from `X-Request-Id` if that is a UUID.
-    #[schema(schema_with = schemas::uuid)]
+    #[schema(format = "uuid")]
     pub request_id: String,
     /// When, in milliseconds since 1970.
     pub evaluated_at: i64,
@@ -114,7 +125,7 @@ pub struct AnswerV4 {
     /// The flags, by key.
     pub flags: BTreeMap<String, TypedFlagRecord>,
     /// The id of the request, from `X-Request-Id` if that is a UUID.
-    #[schema(schema_with = schemas::uuid)]
+    #[schema(format = "uuid")]
     pub request_id: String,
     /// When, in milliseconds since 1970.
     pub evaluated_at: i64,
@@ -127,12 +138,11 @@ pub struct AnswerV1 {
     /// Whether a flag could not be evaluated.
     pub errors_while_computing_flags: bool,
     /// The variant, or whether the flag is on, by key.
-    #[schema(schema_with = values)]
-    pub feature_flags: (),
+    pub feature_flags: BTreeMap<String, FlagValue>,
     /// Payloads by key: texts that are JSON.
     pub feature_flag_payloads: BTreeMap<String, String>,
     /// The id of the request, from `X-Request-Id` if that is a UUID.
-    #[schema(schema_with = schemas::uuid)]
+    #[schema(format = "uuid")]
     pub request_id: String,
     /// When, in milliseconds since 1970.
     pub evaluated_at: i64,
@@ -143,10 +153,9 @@ pub struct AnswerV1 {
 #[schema(as = DecideAnswerV2, rename_all = "camelCase")]
 pub struct DecideV2 {
     /// The variant, or true, by key.
-    #[schema(schema_with = values)]
-    pub feature_flags: (),
+    pub feature_flags: BTreeMap<String, FlagValue>,
     /// The id of the request, from `X-Request-Id` if that is a UUID.
-    #[schema(schema_with = schemas::uuid)]
+    #[schema(format = "uuid")]
     pub request_id: String,
     /// When, in milliseconds since 1970.
     pub evaluated_at: i64,
@@ -159,7 +168,7 @@ pub struct DecideV1 {
     /// The keys.
     pub feature_flags: Vec<String>,
     /// The id of the request, from `X-Request-Id` if that is a UUID.
-    #[schema(schema_with = schemas::uuid)]
+    #[schema(format = "uuid")]
     pub request_id: String,
     /// When, in milliseconds since 1970.
     pub evaluated_at: i64,
@@ -210,21 +219,3 @@ any_of!(
      `config=false`.",
     [DecideV1, DecideV2, AnswerV1, AnswerV2]
 );
-
-/// A variant, or whether the flag is on.
-fn value() -> Schema {
-    let any = AnyOfBuilder::new().item(schemas::text());
-    Schema::AnyOf(any.item(schemas::boolean()).build())
-}
-
-fn optional_value() -> Schema {
-    use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-    let types = SchemaType::from_iter([Type::String, Type::Boolean, Type::Null]);
-    Schema::Object(ObjectBuilder::new().schema_type(types).build())
-}
-
-fn values() -> Schema {
-    use utoipa::openapi::schema::ObjectBuilder;
-    let by_key = ObjectBuilder::new().additional_properties(Some(value()));
-    Schema::Object(by_key.build())
-}

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::openapi::schemas::{any, words};
+use super::openapi::OpenFeatureReason;
 use burgee_evaluation::Evaluation;
 use burgee_evaluation::outcome::{FlagValue, Match, Reason};
 use serde::{Serialize, Serializer};
@@ -11,7 +11,6 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::ObjectBuilder;
 
 /// About how many bytes one flag takes.
 const BYTES_PER_FLAG: usize = 192;
@@ -139,12 +138,12 @@ pub(crate) struct Record<'a> {
     key: &'a str,
     /// The value. Where it is left out, the client takes what its own code says.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = any, required = false)]
+    #[schema(value_type = serde_json::Value, required = false)]
     value: Option<Value<'a>>,
     /// The variant; `true` or `false` for a flag without variants.
     variant: &'a str,
     /// The protocol's word for why the flag has its value.
-    #[schema(schema_with = reasons)]
+    #[schema(value_type = OpenFeatureReason)]
     reason: &'static str,
     /// The rest.
     metadata: Metadata<'a>,
@@ -169,11 +168,6 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     payload: Option<&'a str>,
-}
-
-/// The words of [`reason`].
-fn reasons() -> ObjectBuilder {
-    words(&["DISABLED", "SPLIT", "TARGETING_MATCH", "STATIC", "UNKNOWN"])
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]

@@ -2,9 +2,13 @@
 
 use super::answer::{Entry, EventStream, FlagSet};
 use crate::openapi::schemas;
+use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 /// Asks for flags.
 #[derive(Debug, ToSchema)]
@@ -20,8 +24,8 @@ pub struct Asks {
 #[schema(as = OpenFeatureContext)]
 pub struct Context {
     /// The distinct id.
-    #[schema(rename = "targetingKey", schema_with = schemas::filled_identifier)]
-    pub targeting_key: (),
+    #[schema(rename = "targetingKey")]
+    pub targeting_key: TargetingKey,
     /// The key of each group the person belongs to, by group type; also as a text that is such an object.
     #[schema(nullable = false)]
     pub groups: Option<BTreeMap<String, Value>>,
@@ -38,6 +42,38 @@ pub struct Context {
     pub evaluation_runtime: Option<String>,
     /// Evaluate only flags that have one of these contexts, or none.
     pub evaluation_contexts: Option<Vec<String>>,
+}
+
+/// Whoever a request is about.
+#[derive(Debug)]
+pub struct TargetingKey;
+
+impl PartialSchema for TargetingKey {
+    fn schema() -> RefOr<Schema> {
+        schemas::filled_identifier().into()
+    }
+}
+
+impl ToSchema for TargetingKey {
+    fn name() -> Cow<'static, str> {
+        "TargetingKey".into()
+    }
+}
+
+/// The words by which the protocol says why a flag has its value.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OpenFeatureReason {
+    /// The flag is inactive.
+    Disabled,
+    /// A share decided, or the choice among variants.
+    Split,
+    /// A condition decided.
+    TargetingMatch,
+    /// It is so for everybody.
+    Static,
+    /// Nothing matched.
+    Unknown,
 }
 
 /// All flags.

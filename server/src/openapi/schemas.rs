@@ -1,6 +1,8 @@
 //! Small schemas that several descriptions share.
 
+use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 
@@ -25,16 +27,17 @@ pub(crate) fn boolean() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean)
 }
 
-/// Any JSON value.
-pub(crate) fn any() -> Schema {
-    Schema::Object(
-        ObjectBuilder::new()
-            .schema_type(SchemaType::AnyValue)
-            .build(),
-    )
+/// An id: a text, or a number that counts as its digits.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Identifier {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(f64),
 }
 
-/// An id: a text, or a number that counts as its digits.
+/// The same, where a schema is put together.
 pub(crate) fn identifier() -> Schema {
     let scalar = SchemaType::from_iter([Type::String, Type::Number]);
     Schema::Object(ObjectBuilder::new().schema_type(scalar).build())
@@ -47,21 +50,14 @@ pub(crate) fn filled_identifier() -> Schema {
     Schema::Object(scalar.min_length(Some(1)).build())
 }
 
-/// The same, or nothing.
-pub(crate) fn optional_identifier() -> Schema {
-    let scalar = SchemaType::from_iter([Type::String, Type::Number, Type::Null]);
-    Schema::Object(ObjectBuilder::new().schema_type(scalar).build())
-}
-
 /// A text with something in it.
 pub(crate) fn filled() -> Schema {
     Schema::Object(text().min_length(Some(1)).build())
 }
 
 /// A UUID in lower case.
-pub(crate) fn uuid() -> Schema {
-    let uuid = SchemaFormat::Custom("uuid".to_owned());
-    Schema::Object(text().format(Some(uuid)).build())
+pub(crate) fn uuid() -> ObjectBuilder {
+    text().format(Some(SchemaFormat::Custom("uuid".to_owned())))
 }
 
 /// A text that is base64 of JSON.

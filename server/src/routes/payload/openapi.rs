@@ -50,7 +50,7 @@ pub(in crate::routes) fn describe() -> Vec<Operation> {
             .fails::<JsonError>([
                 Fault::api("wrong_project", &ApiError::WrongProject.as_json()),
                 Fault::api("no_such_flag", &ApiError::NoSuchObject.as_json()),
-                Fault::api("internal", &ApiError::Internal),
+                Fault::api("internal", &ApiError::Internal.as_json()),
             ]),
     ]
 }
