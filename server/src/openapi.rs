@@ -64,7 +64,10 @@ impl Document {
 
 /// Returns the document for a server under this (normal) base path.
 pub fn describe(base_path: &str) -> OpenApi {
-    let mut components = ComponentsBuilder::new().security_schemes();
+    let mut components = ComponentsBuilder::new();
+    for it in Credential::ALL {
+        components = components.security_scheme(it.name(), scheme(it));
+    }
     let mut paths = PathsBuilder::new();
     for route in routes::described() {
         for operation in routes::describe(route) {
@@ -95,18 +98,6 @@ pub fn describe(base_path: &str) -> OpenApi {
         .components(Some(components.build()))
         .tags(Some(tags))
         .build()
-}
-
-trait SecuritySchemes {
-    fn security_schemes(self) -> Self;
-}
-
-impl SecuritySchemes for ComponentsBuilder {
-    fn security_schemes(self) -> Self {
-        Credential::ALL.into_iter().fold(self, |components, it| {
-            components.security_scheme(it.name(), scheme(it))
-        })
-    }
 }
 
 fn scheme(credential: Credential) -> SecurityScheme {

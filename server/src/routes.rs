@@ -4,6 +4,7 @@
 
 mod browser;
 mod definitions;
+mod described;
 mod docs;
 mod events;
 mod events_v1;
@@ -19,9 +20,10 @@ mod payload;
 mod query;
 mod streams;
 
+pub(crate) use described::{describe, described};
+
 use crate::error::ApiError;
 use crate::middleware;
-use crate::openapi::Operation;
 use crate::state::{AppState, Edge};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -302,52 +304,6 @@ fn is_path_of(path: &str, pattern: &str) -> bool {
             (Some(part), Some(pattern)) if !part.is_empty() && pattern.starts_with('{') => {}
             _ => return false,
         }
-    }
-}
-
-/// Returns every route that the OpenAPI document has to describe: all of them. Whatever has an enumeration of its own is added
-/// here, and the document and its tests follow.
-pub(crate) fn described() -> impl Iterator<Item = Route> {
-    Route::ALL.into_iter()
-}
-
-/// Returns what the methods of a route take and answer, for the OpenAPI document. `OPTIONS` and `HEAD` are left out: they answer
-/// everywhere in the same way.
-pub(crate) fn describe(route: Route) -> Vec<Operation> {
-    match route {
-        Route::Flags | Route::Decide => flags::openapi::describe(route),
-        Route::OfrepFlags | Route::OfrepFlag => ofrep::openapi::describe(route),
-        Route::OfrepEvents | Route::DefinitionsStream => streams::openapi::describe(route),
-        Route::Definitions | Route::LocalEvaluation | Route::ProjectLocalEvaluation => {
-            definitions::openapi::describe(route)
-        }
-        Route::Payload => payload::openapi::describe(),
-        Route::RemoteConfig | Route::RemoteConfigScript | Route::Surveys | Route::Static => {
-            browser::openapi::describe(route)
-        }
-        Route::Batch
-        | Route::Events
-        | Route::EventsV0
-        | Route::Capture
-        | Route::Track
-        | Route::Engage
-        | Route::AiBatch
-        | Route::EventsV1
-        | Route::AiEventsV1
-        | Route::Recordings
-        | Route::ClientLogs
-        | Route::ClientMetrics
-        | Route::ClientTraces => events::openapi::describe(route),
-        Route::Liveness
-        | Route::Readiness
-        | Route::Startup
-        | Route::Healthz
-        | Route::Livez
-        | Route::Readyz
-        | Route::Metrics
-        | Route::Index => health::openapi::describe(route),
-        Route::OpenApi | Route::Docs | Route::DocsPart => docs::openapi::describe(route),
-        Route::Unmatched => Vec::new(),
     }
 }
 

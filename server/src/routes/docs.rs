@@ -89,15 +89,15 @@ fn html(is_folder: bool) -> String {
 
 async fn part(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, ApiError> {
     match name.as_str() {
-        "renderer.js" => packed(&request, RENDERER, JAVASCRIPT),
-        "style.css" => packed(&request, STYLE, CSS),
+        "renderer.js" => packed(&request, RENDERER, JAVASCRIPT).await,
+        "style.css" => packed(&request, STYLE, CSS).await,
         "start.js" => Ok(answer(JAVASCRIPT).body(START)),
         _ => Err(ApiError::NotFound),
     }
 }
 
 /// Answers with what is packed, as it is to those who take it so. Hardly any client does not.
-fn packed(
+async fn packed(
     request: &HttpRequest,
     packed: &'static [u8],
     content_type: &'static str,
@@ -109,10 +109,13 @@ fn packed(
             .insert_header((CONTENT_ENCODING, "gzip"))
             .body(packed));
     }
-    let mut unpacked = Vec::new();
-    let read = GzDecoder::new(packed).read_to_end(&mut unpacked);
-    read.map_err(|_broken| ApiError::Internal)?;
-    Ok(response.body(unpacked))
+    let unpacked = web::block(move || {
+        let mut unpacked = Vec::new();
+        let read = GzDecoder::new(packed).read_to_end(&mut unpacked);
+        read.map(|_length| unpacked)
+    });
+    let unpacked = unpacked.await.map_err(|_stopped| ApiError::Internal)?;
+    Ok(response.body(unpacked.map_err(|_broken| ApiError::Internal)?))
 }
 
 fn answer(content_type: &'static str) -> actix_web::HttpResponseBuilder {
