@@ -9,6 +9,7 @@ pub mod export;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
+pub mod openapi;
 pub mod serve;
 pub mod token;
 
@@ -85,6 +86,7 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Migrate(args) => wait(migrate::run(&args, out)),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
+        Command::OpenApi => openapi::run(out),
         Command::Token(args) => wait(token::run(&args, out, err)),
     };
     match result {

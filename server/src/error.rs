@@ -7,6 +7,7 @@ mod capture;
 mod tests;
 
 pub use capture::CaptureError;
+pub(crate) use capture::Tagged;
 
 use crate::body::{BodyError, DecodeError};
 use crate::credential::CredentialError;
@@ -18,6 +19,7 @@ use burgee_actors::{EvaluateError, ProjectError};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// When to try again after there was no room to decode a large body.
 const DECODER_RETRY: Duration = Duration::from_secs(1);
@@ -337,11 +339,19 @@ enum Content {
     Json(JsonError),
 }
 
-#[derive(Serialize)]
-struct JsonError {
+/// Why a request is answered with an error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct JsonError {
+    /// The kind of error.
     r#type: &'static str,
+    /// A stable word for the error.
     code: &'static str,
+    /// A sentence for people.
+    #[schema(value_type = String)]
     detail: Cow<'static, str>,
+    /// The member of the request that is wrong, if it is one.
+    #[schema(required)]
     attr: Option<&'static str>,
 }
 

@@ -20,6 +20,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod middleware;
 pub mod ofrep;
+pub mod openapi;
 pub mod project_file;
 pub mod rate_limit;
 pub mod remote_config;

@@ -119,6 +119,9 @@ fn refusal(edge: &Edge) -> ApiError {
 fn told(route: Route, error: &ApiError) -> HttpResponse {
     if route.is_ofrep() {
         OfrepError::from(error.clone()).respond(None)
+    } else if route == Route::Payload {
+        // Its clients read every answer as JSON.
+        error.clone().as_json().error_response()
     } else {
         error.error_response()
     }

@@ -58,6 +58,9 @@ pub enum StartupError {
     /// The server stopped by itself.
     #[error("the server ended")]
     Serve(#[source] io::Error),
+    /// The description of the HTTP interface.
+    #[error("the OpenAPI document cannot be written")]
+    Document(#[from] serde_json::Error),
 }
 
 /// Serves until a signal says to stop; requests under way end first. A second signal ends the process at once.

@@ -6,6 +6,7 @@ use crate::credential::Credentials;
 use crate::error::OverloadStatus;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::openapi::Document;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
 use crate::routes;
@@ -123,6 +124,8 @@ pub struct AppState {
     pub credentials: Arc<Credentials>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
+    /// The description of everything that answers.
+    pub document: Arc<Document>,
 }
 
 impl AppState {

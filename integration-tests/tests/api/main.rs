@@ -50,6 +50,8 @@ mod node_sdk;
 mod ofrep;
 mod ofrep_clients;
 mod ofrep_replay;
+mod openapi;
+mod openapi_faults;
 mod posthog_clients;
 mod privacy;
 mod python_sdk;

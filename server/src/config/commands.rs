@@ -94,6 +94,15 @@ pub enum Command {
     Healthcheck(HealthcheckArgs),
     /// Make secret tokens and personal keys
     Token(TokenArgs),
+    /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
+    ///
+    /// The same that a server answers at /openapi.json; /docs shows it as a page.
+    #[command(
+        name = "openapi",
+        after_help = "Example:
+  burgee openapi > openapi.json"
+    )]
+    OpenApi,
 }
 
 /// Which database.

@@ -1,5 +1,7 @@
 //! Whether the process lives, whether it can serve flags, whether it has started (chapter 10).
 
+pub(super) mod openapi;
+
 use super::plain;
 use crate::state::AppState;
 use actix_web::{HttpResponse, web};

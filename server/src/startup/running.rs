@@ -4,6 +4,7 @@ use super::{StartupError, actor_config, http_config};
 use crate::config::{LifecycleConfig, ServeConfig};
 use crate::credential::Credentials;
 use crate::lifecycle::Lifecycle;
+use crate::openapi::Document;
 use crate::routes::{app, metrics_app};
 use crate::state::{AppState, Edge};
 use crate::streams::{Streams, hang_up_when_stalled};
@@ -50,10 +51,11 @@ impl Running {
         let actors = actor_config(config);
         let system = System::start_from(source, &actors, store.clone(), metrics).await?;
         let state = AppState {
-            edge: Arc::new(edge),
             system: system.clone(),
             credentials: Arc::new(Credentials::new(store.clone(), &system)),
             registry: Arc::new(registry),
+            document: Arc::new(Document::new(&edge.config.base_path)?),
+            edge: Arc::new(edge),
         };
         let streams = Arc::clone(&state.edge.streams);
         let lifecycle = Arc::clone(&state.edge.lifecycle);
