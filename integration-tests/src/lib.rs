@@ -22,5 +22,5 @@ mod test_server;
 
 pub use builders::{FlagBuilder, ProjectBuilder, filter};
 pub use database::{Database, Kind};
-pub use program::{Finished, burgee, burgee_in, program_path};
+pub use program::{Finished, burgee, burgee_in, burgee_with, program_path};
 pub use test_server::{ServerBuilder, TestServer};

@@ -7,9 +7,12 @@ use crate::demo;
 use crate::error::OverloadStatus;
 use crate::metrics;
 use crate::project_file::{self, ApplyOptions};
-use crate::routes::{app, metrics_app};
+use crate::reload::Reloader;
+use crate::routes::{admin_app, app, metrics_app};
 use crate::state::{AppState, Edge, HttpConfig};
 use crate::streams::{Streams, hang_up_when_stalled};
+use crate::tls::{Certificates, TlsError};
+use crate::trace::{TraceError, Tracer};
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
 use burgee_actors::runtimes::Runtime;
@@ -30,6 +33,8 @@ use tokio::sync::oneshot;
 const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 /// The pause between two attempts to reach it.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
+/// How long what is known of sampled requests may hold up a stop.
+const TRACES_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a watched project file is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -56,6 +61,12 @@ pub enum StartupError {
     /// The address, or the server itself.
     #[error("the address cannot be listened on")]
     Listen(#[source] io::Error),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The export of traces.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
     /// The server stopped by itself.
     #[error("the server ended")]
     Serve(#[source] io::Error),
@@ -215,6 +226,9 @@ struct Started {
     server: Server,
     /// Serves metrics, where they have an address of their own.
     metrics: Option<Server>,
+    /// Serves what changes and shows the server, where that has an address of its own.
+    admin: Option<Server>,
+    tracer: Option<Arc<Tracer>>,
     system: System,
     streams: Arc<Streams>,
     address: SocketAddr,
@@ -230,7 +244,12 @@ impl Started {
     ) -> Result<Self, StartupError> {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, store.clone());
-        let edge = Edge::new(http_config(config), &mut registry);
+        let mut edge = Edge::new(http_config(config), &mut registry);
+        let traces = config.traces.as_ref();
+        let tracer = traces.map(|it| Tracer::start(it, &mut registry));
+        edge.tracer = tracer.transpose()?.map(Arc::new);
+        let certificates = config.tls.as_ref().map(Certificates::load).transpose()?;
+        let certificates = certificates.map(Arc::new);
         let actors = actor_config(config);
         let system = System::start_from(source, &actors, store.clone(), metrics).await?;
         let state = AppState {
@@ -240,9 +259,23 @@ impl Started {
             registry: Arc::new(registry),
         };
         let streams = Arc::clone(&state.edge.streams);
+        let tracer = state.edge.tracer.clone();
+        let reloader = Reloader {
+            given: config.given.clone(),
+            tls: config.tls.clone(),
+            certificates: certificates.clone(),
+            tls_watch: config.tls_watch,
+            edge: Arc::clone(&state.edge),
+            system: system.clone(),
+        };
+        actix_web::rt::spawn(reloader.run());
         let metrics = config
             .metrics_listen
             .map(|address| serve_metrics(address, state.clone()))
+            .transpose()?;
+        let admin = config
+            .admin_listen
+            .map(|address| serve_admin(address, state.clone(), certificates.as_ref()))
             .transpose()?;
         let workers = Arc::new(AtomicU32::new(0));
         let watching = system.clone();
@@ -256,14 +289,19 @@ impl Started {
         .keep_alive(config.keep_alive)
         .shutdown_timeout(config.shutdown_timeout.as_secs())
         .disable_signals()
-        .on_connect(hang_up_when_stalled)
-        .bind(config.listen)
-        .map_err(StartupError::Listen)?;
+        .on_connect(hang_up_when_stalled);
+        let bound = match &certificates {
+            Some(shown) => server.bind_rustls_0_23(config.listen, shown.server_config()?),
+            None => server.bind(config.listen),
+        };
+        let server = bound.map_err(StartupError::Listen)?;
         let address = server.addrs().first().copied().unwrap_or(config.listen);
         log_plan(&config.budget);
         Ok(Self {
             server: server.run(),
             metrics,
+            admin,
+            tracer,
             system,
             streams,
             address,
@@ -278,13 +316,24 @@ impl Started {
             actix_web::rt::spawn(server);
             handle
         });
+        let admin = self.admin.map(|server| {
+            let handle = server.handle();
+            actix_web::rt::spawn(server);
+            handle
+        });
         let ended = self.server.await.map_err(StartupError::Serve);
+        if let Some(admin) = admin {
+            admin.stop(true).await;
+        }
         // Until now, so that a stop can be watched.
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
         }
         self.system.finish_events(self.patience).await;
         self.system.stop();
+        if let Some(tracer) = &self.tracer {
+            tracer.finish(TRACES_PATIENCE);
+        }
         tracing::info!("stopped");
         ended
     }
@@ -300,6 +349,28 @@ fn serve_metrics(address: SocketAddr, state: AppState) -> Result<Server, Startup
         .map_err(StartupError::Listen)?;
     let address = server.addrs().first().copied().unwrap_or(address);
     tracing::info!(%address, "metrics are served");
+    Ok(server.run())
+}
+
+/// Begins to listen for those who run the server: one thread, a few connections.
+fn serve_admin(
+    address: SocketAddr,
+    state: AppState,
+    certificates: Option<&Arc<Certificates>>,
+) -> Result<Server, StartupError> {
+    let server = HttpServer::new(move || admin_app(state.clone()))
+        .workers(1)
+        .max_connections(256)
+        .shutdown_timeout(2)
+        .disable_signals()
+        .on_connect(hang_up_when_stalled);
+    let bound = match certificates {
+        Some(shown) => server.bind_rustls_0_23(address, shown.server_config()?),
+        None => server.bind(address),
+    };
+    let server = bound.map_err(StartupError::Listen)?;
+    let address = server.addrs().first().copied().unwrap_or(address);
+    tracing::info!(%address, "the admin side is served");
     Ok(server.run())
 }
 
@@ -325,7 +396,8 @@ async fn stop_on_signal(server: ServerHandle, streams: Arc<Streams>) {
     server.stop(true).await;
 }
 
-fn http_config(config: &ServeConfig) -> HttpConfig {
+/// Returns the settings of the edge.
+pub(crate) fn http_config(config: &ServeConfig) -> HttpConfig {
     let mut http = HttpConfig {
         base_path: config.base_path.clone(),
         request_timeout: config.request_timeout,
@@ -337,6 +409,7 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
         remote_config: config.remote_config,
         static_dir: config.static_dir.clone(),
         metrics_elsewhere: config.metrics_listen.is_some(),
+        admin_elsewhere: config.admin_listen.is_some(),
         streams: config.streams,
         public_url: config.public_url.clone(),
         overload_status: match config.overload_status {
