@@ -102,9 +102,9 @@ fn server_line(server: &TestServer, setting: &str, to: &str) -> (Value, Value) {
 fn a_bad_file_changes_nothing_and_says_why() {
     let desk = Desk::with("rate_limit_token_per_s = 0\n");
     let server = desk.serve();
-    desk.write("rate_limit_token_per_s = 1\nrate_limit_token_burst = 1\npool_sise = 3\nlog_format = 'xml'\n");
+    desk.write("rate_limit_token_per_s = 1\nrate_limit_token_burst = 1\npool_sise = 3\nevents = 'perhaps'\n");
     server.signal("HUP");
-    for part in ["pool_sise: no such setting", "log_format: expected one of"] {
+    for part in ["pool_sise: no such setting", "events: expected one of"] {
         server.wait_for_line(part, |line| {
             let error = line["error"].as_str().unwrap_or_default();
             line["message"] == "the settings cannot be read again; nothing is changed"

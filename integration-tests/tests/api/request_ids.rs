@@ -39,7 +39,9 @@ fn answers_of_every_kind_have_one() {
         (200, Request::get("/metrics")),
         (
             200,
-            Request::post("/batch").json(&json!({"api_key": "phc_local_dev", "batch": []})),
+            Request::post("/batch").json(
+                &json!({"api_key": "phc_local_dev", "batch": [{"event": "x", "distinct_id": "u"}]}),
+            ),
         ),
         (
             401,

@@ -185,6 +185,7 @@ fn what_becomes_of_spans_is_counted_and_a_collector_that_is_away_harms_nobody() 
         .unwrap();
     let server = server()
         .args(&["--otlp-endpoint", &format!("http://{nobody}")])
+        .arg("--otlp-sample-ratio=0")
         .start();
     assert_eq!(server.send(&ask("01")).status, 200);
     eventually("the count", || {

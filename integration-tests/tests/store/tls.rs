@@ -60,7 +60,7 @@ async fn every_mode_takes_what_it_should() {
         ("localhost", "sslmode=verify-full&sslrootcert=ROOT", true),
     ] {
         let connected = desk.connect(host, parameters).await;
-        let error = connected.as_ref().err().map(burgee_schema::chain);
+        let error = connected.as_ref().err().map(|it| burgee_schema::chain(it));
         assert_eq!(error.is_none(), is_taken, "{host} {parameters}: {error:?}");
     }
 }

@@ -1,8 +1,7 @@
 //! `burgee config`: the settings that are in force, and where each comes from. No secret is printed.
 
 use super::{BAD_INPUT, CliError};
-use crate::config::{ConfigArgs, Given, Origin};
-use serde_json::{Value, json};
+use crate::config::{ConfigArgs, Given, Origin, Setting};
 use std::io::Write;
 
 pub(super) fn run(
@@ -12,7 +11,9 @@ pub(super) fn run(
 ) -> Result<u8, CliError> {
     let given = args.serve.given();
     if args.json {
-        writeln!(out, "{:#}", as_json(given))?;
+        let shown: Vec<_> = given.settings.iter().map(Shown::of).collect();
+        serde_json::to_writer_pretty(&mut *out, &shown).map_err(std::io::Error::from)?;
+        writeln!(out)?;
     } else {
         write!(out, "{}", as_toml(given))?;
     }
@@ -41,23 +42,35 @@ fn as_toml(given: &Given) -> String {
     lines
 }
 
-fn as_json(given: &Given) -> Value {
-    let settings = given.settings.iter().map(|setting| {
-        let mut object = json!({
-            "key": setting.key,
-            "variable": setting.variable,
-            "value": setting.shown(),
-            "source": setting.origin.word(),
-        });
-        match &setting.origin {
-            Origin::Environment(variable) => object["variable"] = json!(variable),
-            Origin::File { file, line } => {
-                object["file"] = json!(file);
-                object["line"] = json!(line);
-            }
-            Origin::Flag | Origin::Default => {}
+/// A setting as `--json` prints it.
+#[derive(serde::Serialize)]
+struct Shown<'a> {
+    key: &'a str,
+    variable: &'a str,
+    value: Option<String>,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(setting: &'a Setting) -> Self {
+        let (file, line) = match &setting.origin {
+            Origin::File { file, line } => (Some(file.as_str()), Some(*line)),
+            _ => (None, None),
+        };
+        Self {
+            key: &setting.key,
+            variable: match &setting.origin {
+                Origin::Environment(variable) => variable,
+                _ => &setting.variable,
+            },
+            value: setting.shown(),
+            source: setting.origin.word(),
+            file,
+            line,
         }
-        object
-    });
-    Value::Array(settings.collect())
+    }
 }

@@ -99,7 +99,8 @@ fn a_shared_variable_goes_before_the_file_and_behind_a_flag() {
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "http://own:4318/v1/traces",
     );
-    let cases: [(&[&str], &[(&str, &str)], &str); 4] = [
+    type Variables = [(&'static str, &'static str)];
+    let cases: [(&[&str], &Variables, &str); 4] = [
         (&[], &[], "http://file:4318"),
         (&[], &[base], "http://base:4318"),
         (&[], &[base, own], "http://own:4318/v1/traces"),
