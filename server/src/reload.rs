@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// The settings that change at once, by their keys; [`Reloader::apply`] is what changes them. All others need a restart.
+/// The settings that change at once, by their keys; `Reloader::apply` is what changes them. All others need a restart.
 pub const LIVE: [&str; 17] = [
     "log_level",
     "slow_request_ms",
