@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -79,6 +79,17 @@ impl TestDatabase {
         Self::in_server(Arc::new(Server::start_with(settings)?))
     }
 
+    /// Makes a database in a server of its own that takes connections by TLS as well, and shows this certificate (PEM).
+    pub fn tls_postgres(certificate: &str, key: &str) -> Result<Self> {
+        let settings = [
+            "ssl=on",
+            "ssl_cert_file=../server.crt",
+            "ssl_key_file=../server.key",
+        ];
+        let files = [("server.crt", certificate), ("server.key", key)];
+        Self::in_server(Arc::new(Server::start_beside(&settings, &files)?))
+    }
+
     fn in_server(server: Arc<Server>) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -136,6 +147,11 @@ impl Server {
 
     /// The same with settings (`name=value`) that go before its own.
     pub fn start_with(settings: &[&str]) -> Result<Self> {
+        Self::start_beside(settings, &[])
+    }
+
+    /// The same beside files that only the server can read.
+    fn start_beside(settings: &[&str], files: &[(&str, &str)]) -> Result<Self> {
         let programs = find_programs()?;
         let user = unprivileged_user()?;
         let directory = tempfile::Builder::new()
@@ -156,8 +172,21 @@ impl Server {
             guard: Mutex::new(Some(guard)),
         };
         server.make_cluster()?;
+        for (name, text) in files {
+            server.write(name, text)?;
+        }
         server.resume()?;
         Ok(server)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.directory.join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        if let Some(user) = &self.user {
+            chown(&path, Some(user.id), Some(user.group))?;
+        }
+        Ok(())
     }
 
     /// Returns the URL of a database in it.

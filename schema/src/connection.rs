@@ -3,7 +3,7 @@
 //! [`on_both`] gives a query to whichever it is: the query is written once and compiled for both.
 
 use crate::StoreError;
-use crate::database_url::Target;
+use crate::database_url::{PostgresTarget, Target};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::{QueryResult, SqliteConnection};
 use diesel_async::pooled_connection::PoolableConnection;
@@ -84,8 +84,8 @@ impl Connection {
         limit: Duration,
     ) -> Result<Self> {
         let backend = match target {
-            Target::Postgres(config) => {
-                let connecting = connect_postgres(config, limit);
+            Target::Postgres(server) => {
+                let connecting = connect_postgres(server, limit);
                 Backend::Postgres(
                     match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
                         Ok(connected) => connected?,
@@ -265,12 +265,10 @@ impl Deadline<'_> {
 const PLANS_ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
     SET enable_hashjoin = off; SET enable_mergejoin = off";
 
-async fn connect_postgres(
-    config: &tokio_postgres::Config,
-    limit: Duration,
-) -> Result<AsyncPgConnection> {
-    let (client, connection) = config
-        .connect(tokio_postgres::NoTls)
+async fn connect_postgres(server: &PostgresTarget, limit: Duration) -> Result<AsyncPgConnection> {
+    let (client, connection) = server
+        .config
+        .connect(server.tls.clone())
         .await
         .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection)

@@ -17,6 +17,7 @@ pub mod models;
 pub mod observer;
 pub mod pool;
 pub mod store;
+pub mod trust;
 pub mod write;
 
 mod batch;
@@ -33,4 +34,5 @@ pub use error::{StoreError, chain};
 pub use observer::{QueryKind, StoreObserver};
 pub use pool::PoolConfig;
 pub use store::Store;
+pub use trust::{Roots, Trust, TrustError};
 pub use write::WriteTransaction;

@@ -23,4 +23,6 @@ mod outages;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod transactions;
