@@ -326,7 +326,10 @@ impl Metrics {
     fn begin_at_zero(&self) {
         for why in WhyRefused::ALL {
             let reason = why.name();
-            drop(self.requests_refused.get_or_create(&RefusalLabels { reason }));
+            drop(
+                self.requests_refused
+                    .get_or_create(&RefusalLabels { reason }),
+            );
         }
         for stage in Stage::ALL {
             let stage = stage.name();

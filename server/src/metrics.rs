@@ -119,7 +119,11 @@ impl Metrics {
         // A series that begins with its first event hides that one from `rate`.
         for limit in Limit::ALL {
             for is_refused in [true, false] {
-                drop(metrics.rate_limited.get_or_create(&labels(limit, is_refused)));
+                drop(
+                    metrics
+                        .rate_limited
+                        .get_or_create(&labels(limit, is_refused)),
+                );
             }
         }
         metrics

@@ -59,7 +59,11 @@ mod tests {
         assert_eq!(waited(150), 50);
         // One posted at 120 waits behind it; the first is taken, then the second.
         oldest.taken(Moment(100));
-        assert_eq!(waited(200), 100, "no message tells when the next was posted");
+        assert_eq!(
+            waited(200),
+            100,
+            "no message tells when the next was posted"
+        );
         oldest.taken(Moment(120));
         assert_eq!(waited(200), 80);
         // Empty for long, then one more.

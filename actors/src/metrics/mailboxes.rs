@@ -62,12 +62,7 @@ impl Mailboxes {
     }
 
     /// Returns the metrics of one mailbox, and notes its capacity.
-    pub(super) fn of(
-        &self,
-        actor: &'static str,
-        instance: u32,
-        capacity: usize,
-    ) -> MailboxMetrics {
+    pub(super) fn of(&self, actor: &'static str, instance: u32, capacity: usize) -> MailboxMetrics {
         let labels = Labels { actor, instance };
         self.capacity
             .get_or_create(&labels)
