@@ -24,12 +24,14 @@ mod database_url;
 mod event_write;
 mod look_up;
 mod migrate;
+mod replica;
 mod runtime;
 mod tables;
 
 pub use change_feed::{ChangeFeed, Synchronised};
 pub use error::{StoreError, chain};
 pub use observer::{QueryKind, StoreObserver};
-pub use pool::PoolConfig;
+pub use pool::{PoolConfig, ReplicaConfig};
+pub use replica::ReplicaStatus;
 pub use store::Store;
 pub use write::WriteTransaction;

@@ -8,6 +8,7 @@ mod commands;
 mod events;
 mod faults;
 mod limits;
+mod replica;
 mod serve;
 mod streams;
 mod table;

@@ -23,4 +23,6 @@ mod outages;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod replica;
+#[cfg(test)]
 mod transactions;

@@ -19,17 +19,30 @@ pub(super) fn variables() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The compose file with every variable filled in.
+/// The compose file with every variable filled in, in texts: what they become stays a text.
 pub(super) fn compose() -> Value {
-    let mut text = repository_file("docker-compose.yml");
-    for (name, value) in variables() {
-        text = text.replace(&format!("${{{name}}}"), &value);
+    let mut compose = super::yaml("docker-compose.yml");
+    fill_in(&mut compose, &variables());
+    compose
+}
+
+fn fill_in(value: &mut Value, variables: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            for (name, value) in variables {
+                *text = text.replace(&format!("${{{name}}}"), value);
+            }
+            assert!(
+                !text.contains('$'),
+                "a variable that .env does not have: {text}"
+            );
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| fill_in(item, variables)),
+        Value::Object(members) => members
+            .values_mut()
+            .for_each(|member| fill_in(member, variables)),
+        _ => {}
     }
-    assert!(
-        !text.contains("${"),
-        "a variable that .env does not have: {text}"
-    );
-    serde_saphyr::from_str(&text).expect("well-formed YAML")
 }
 
 /// Returns the services, by name.
