@@ -246,8 +246,9 @@ async fn compare(inner: &Inner, replica: &Replica, ends: &mut VecDeque<(Instant,
     if ends.len() > MOST_ENDS {
         ends.pop_front();
     }
-    while let Some((at, _)) = ends.pop_front_if(|(_, end)| *end <= reached) {
+    while let Some((at, _)) = ends.front().copied().filter(|(_, end)| *end <= reached) {
         replica.news().become_fresh(at);
+        ends.pop_front();
     }
 }
 

@@ -10,6 +10,7 @@ mod image;
 mod processes;
 mod prometheus;
 mod promql;
+mod scaling;
 
 use burgee_integration_tests::burgee;
 use serde_json::Value;

@@ -27,7 +27,7 @@ impl Pair {
         write(&other, async |it| {
             it.put_cohort(&cohort(1)).await.unwrap();
             for id in ["ada", "bob"] {
-                it.put_person(&person(&[id])).await.unwrap();
+                it.insert_person(&person(&[id])).await.unwrap();
             }
         })
         .await;
@@ -180,7 +180,7 @@ async fn an_applied_file_is_seen_at_once() {
     let pair = Pair::new(AN_HOUR).await;
     pair.pause();
     write(&pair.store, async |it| {
-        it.put_person(&person(&["cleo"])).await.unwrap();
+        it.insert_person(&person(&["cleo"])).await.unwrap();
     })
     .await;
     assert_eq!(pair.plan("cleo").await, "{}", "she is there");
@@ -250,7 +250,7 @@ async fn members_are_not_older_than_the_changes_that_were_read() {
             static_cohorts: vec![1],
             ..person(&["dora"])
         };
-        it.put_person(&member).await.unwrap();
+        it.insert_person(&member).await.unwrap();
     })
     .await;
     // It has not heard of the change, and would read the membership again when it does.
