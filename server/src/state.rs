@@ -4,6 +4,7 @@ use crate::body::BodyLimits;
 use crate::client_address::Network;
 use crate::credential::Credentials;
 use crate::error::OverloadStatus;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
@@ -91,6 +92,8 @@ pub struct Edge {
     pub slow: SlowRequests,
     /// Who listens to changes.
     pub streams: Arc<Streams>,
+    /// Whether requests are taken.
+    pub lifecycle: Arc<Lifecycle>,
 }
 
 impl Edge {
@@ -103,6 +106,7 @@ impl Edge {
             rate_limits: RateLimits::new(&config.rate_limits),
             slow: SlowRequests::new(config.slow_after),
             streams: Arc::new(Streams::new(config.streams, registry)),
+            lifecycle: Arc::new(Lifecycle::default()),
             config,
         }
     }
