@@ -38,6 +38,7 @@ CASES = {
             "database": {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "port": 6432},
             "egress": [{"ports": [{"port": 4317}]}],
         },
+        "stop": {"preStop": 3, "drain": 0},
         "podAnnotations": {"note": "x"},
         "podLabels": {"team": "flags"},
         "nodeSelector": {"disk": "ssd"},
@@ -47,7 +48,7 @@ CASES = {
     },
     "keda": {"autoscaling": {"via": "keda", "cpuPercent": 0}},
     "keda with CPU": {"autoscaling": {"via": "keda"}},
-    "init": {"migrations": {"mode": "init"}, "stop": {"preStop": 0}},
+    "init": {"migrations": {"mode": "init"}},
     "bare": {
         "migrations": {"mode": "none"},
         "serviceAccount": {"create": False},
