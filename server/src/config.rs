@@ -13,6 +13,7 @@ mod layers;
 mod lifecycle;
 mod limits;
 mod listeners;
+mod replica;
 mod serve;
 mod streams;
 mod table;

@@ -8,6 +8,7 @@ use super::layers::Given;
 use super::lifecycle::{LifecycleConfig, LifecycleOptions};
 use super::limits::LimitOptions;
 use super::listeners::ListenerOptions;
+use super::replica::ReplicaOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
 use super::traces::TraceOptions;
@@ -146,6 +147,9 @@ pub struct ServeOptions {
         help_heading = "Database"
     )]
     poll_interval_s: String,
+
+    #[command(flatten)]
+    replica: ReplicaOptions,
 
     /// How long a request may take, in milliseconds
     #[arg(
@@ -484,6 +488,7 @@ impl ServeOptions {
             idle_timeout: f.seconds("pool-idle-timeout-s", &self.pool_idle_timeout_s, 1),
             max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
             threads,
+            replica: self.replica.resolve(&self.database_url, f),
         };
         if f.count() == before && pool.min_idle > pool.max_size {
             f.add("pool-min-idle", "must not be above --pool-size");
