@@ -25,6 +25,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 const MAKE_FILE_TRIES: u32 = 50;
 const MAKE_FILE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How many connections people's questions share, and how long each may wait, and run.
+const ADMIN_CONNECTIONS: u32 = 2;
+const ADMIN_LIMIT: Duration = Duration::from_secs(5);
+
 /// A database and its pool. Cheap to clone. May be called from any runtime: the work happens on the store's own.
 #[derive(Clone)]
 pub struct Store {
@@ -39,6 +43,8 @@ pub(crate) struct Inner {
     writer: Option<Pool>,
     /// The one connection on which events are stored in Postgres: statements may run longer there than on the read path.
     events: Option<Pool>,
+    /// The few connections on which people's questions are answered, so that they never take one from the read path.
+    admin: Pool,
     /// Counts this process's own commits, so that its feeds hear of them at once.
     pub(crate) commits: watch::Sender<u64>,
     observers: Arc<Observers>,
@@ -104,6 +110,17 @@ impl Store {
             let _context = runtime.handle().enter();
             Pool::start(target.clone(), Access::Write, &one, &observers)
         });
+        let admin = {
+            let few = PoolConfig {
+                max_size: ADMIN_CONNECTIONS,
+                min_idle: 0,
+                acquire_timeout: ADMIN_LIMIT,
+                query_timeout: ADMIN_LIMIT,
+                ..config.clone()
+            };
+            let _context = runtime.handle().enter();
+            Pool::start(target.clone(), Access::Read, &few, &observers)
+        };
         let (commits, _) = watch::channel(0);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -112,6 +129,7 @@ impl Store {
                 readers,
                 writer,
                 events,
+                admin,
                 commits,
                 observers,
                 runtime,
@@ -382,6 +400,12 @@ impl Store {
         WriteTransaction::begin(self.clone()).await
     }
 
+    /// Begins the same, and gives every wait in it no more than this.
+    pub async fn begin_write_within(&self, limit: Duration) -> Result<WriteTransaction> {
+        let limit = limit.min(self.inner.config.write_timeout);
+        WriteTransaction::begin_within(self.clone(), limit).await
+    }
+
     /// Begins a transaction that only reads: everything is seen as of one moment, and no writer waits for it. Its writing
     /// methods fail.
     pub async fn begin_snapshot(&self) -> Result<WriteTransaction> {
@@ -418,11 +442,37 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
+        let limit = self.inner.config.acquire_timeout;
+        self.read_on(|inner| &inner.readers, limit, kind, work)
+            .await
+    }
+
+    /// The same for a person's question.
+    pub(crate) async fn read_for_people<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        self.read_on(|inner| &inner.admin, ADMIN_LIMIT, QueryKind::Admin, work)
+            .await
+    }
+
+    async fn read_on<T, F>(
+        &self,
+        pool: fn(&Inner) -> &Pool,
+        limit: Duration,
+        kind: QueryKind,
+        work: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
         let inner = Arc::clone(&self.inner);
         self.inner
             .runtime
             .run(async move {
-                let mut connection = inner.readers.acquire(inner.config.acquire_timeout).await?;
+                let mut connection = pool(&inner).acquire(limit).await?;
                 let began = inner.observers.began();
                 let answer = work(&mut connection).await;
                 let observers = &inner.observers;
