@@ -114,6 +114,15 @@ impl Store {
         .await
     }
 
+    /// Returns those of some persons that a project has, in no order. Ten thousand at once at most.
+    pub async fn existing_persons(&self, project_id: i64, ids: Vec<i64>) -> Result<Vec<i64>> {
+        self.read_for_people(move |connection| {
+            async move { cohort_member::existing_persons(connection, project_id, ids).await }
+                .boxed()
+        })
+        .await
+    }
+
     /// Returns how many entries a history has, and a page of them, the newest first.
     pub async fn history(
         &self,

@@ -44,16 +44,17 @@ pub async fn edge(
     request.extensions_mut().insert(id);
     let body = UnreadBody::watch(&mut request);
 
-    let mut answer = if let Some(response) = cors::preflight(&method, request.headers()) {
-        Ok(request.into_response(response))
-    } else if let Some(_in_flight) = admit(&edge, route) {
-        // The one span of a request; inside, only log lines.
-        let span =
-            tracing::debug_span!("request", %method, route = route.label(), request_id = %id.0);
-        call(&edge, route, request, next).instrument(span).await
-    } else {
-        Ok(request.into_response(told(route, &refusal(&edge))))
-    };
+    let mut answer =
+        if let Some(response) = cors::preflight(&method, request.headers(), route.is_admin()) {
+            Ok(request.into_response(response))
+        } else if let Some(_in_flight) = admit(&edge, route) {
+            // The one span of a request; inside, only log lines.
+            let span =
+                tracing::debug_span!("request", %method, route = route.label(), request_id = %id.0);
+            call(&edge, route, request, next).instrument(span).await
+        } else {
+            Ok(request.into_response(told(route, &refusal(&edge))))
+        };
 
     let response = match &mut answer {
         Ok(response) => response.response_mut(),
@@ -112,6 +113,8 @@ fn refusal(edge: &Edge) -> ApiError {
 fn told(route: Route, error: &ApiError) -> HttpResponse {
     if route.is_ofrep() {
         OfrepError::from(error.clone()).respond(None)
+    } else if route.is_admin() {
+        error.clone().as_json().error_response()
     } else {
         error.error_response()
     }

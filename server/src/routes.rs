@@ -2,6 +2,7 @@
 //!
 //! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
 
+mod admin;
 mod browser;
 mod definitions;
 mod events;
@@ -16,6 +17,8 @@ mod passage;
 mod payload;
 mod query;
 mod streams;
+
+pub use admin::AdminRoute;
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -102,12 +105,14 @@ pub enum Route {
     Metrics,
     /// `/`
     Index,
+    /// A path of the admin API
+    Admin(AdminRoute),
     /// Any other path.
     Unmatched,
 }
 
 impl Route {
-    /// Every route with a path.
+    /// Every route with a path, but for those of the admin API.
     pub const ALL: [Self; 35] = [
         Self::Flags,
         Self::Decide,
@@ -186,6 +191,7 @@ impl Route {
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
             Self::Index => "/",
+            Self::Admin(route) => route.label(),
             Self::Unmatched => "unmatched",
         }
     }
@@ -195,6 +201,7 @@ impl Route {
         match self {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
+            Self::Admin(route) => route.methods(),
             // To ask for the head of something without an end is of no use.
             Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
             _ if self.takes_events_by_get() => "GET, POST, OPTIONS",
@@ -206,6 +213,11 @@ impl Route {
     /// Returns whether it speaks the OpenFeature protocol, whose clients expect errors in JSON.
     pub const fn is_ofrep(self) -> bool {
         matches!(self, Self::OfrepFlags | Self::OfrepFlag | Self::OfrepEvents)
+    }
+
+    /// Returns whether it is for people and their scripts.
+    pub const fn is_admin(self) -> bool {
+        matches!(self, Self::Admin(_))
     }
 
     /// Returns whether older browser clients send events in the query of a GET.
@@ -256,7 +268,7 @@ impl Route {
         // A key may have slashes in it.
         found.unwrap_or_else(|| match path.strip_prefix(Self::OfrepFlags.label()) {
             Some(key) if key.starts_with('/') => Self::OfrepFlag,
-            _ => Self::Unmatched,
+            _ => AdminRoute::of(path).map_or(Self::Unmatched, Self::Admin),
         })
     }
 }
@@ -298,6 +310,7 @@ pub fn app(
     with(state, move |config| {
         configure_flags(config);
         configure_events(config);
+        admin::configure(config);
         if !is_elsewhere {
             configure_metrics(config);
         }
@@ -345,6 +358,7 @@ fn with(
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
     configure_events(config);
+    admin::configure(config);
     configure_metrics(config);
     config.default_service(web::to(not_found));
 }

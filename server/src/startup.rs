@@ -1,5 +1,6 @@
 //! The one place where parts meet: settings → store → actors → HTTP server.
 
+use crate::admin_access::AdminAccess;
 use crate::cli::{self, CliError};
 use crate::config::ServeConfig;
 use crate::credential::Credentials;
@@ -237,6 +238,7 @@ impl Started {
             edge: Arc::new(edge),
             system: system.clone(),
             credentials: Arc::new(Credentials::new(store.clone(), &system)),
+            admin: Arc::new(AdminAccess::new(store.clone(), config.admin)),
             registry: Arc::new(registry),
         };
         let streams = Arc::clone(&state.edge.streams);

@@ -104,13 +104,19 @@ pub(crate) async fn delete(connection: &mut Connection, project_id: i64, id: i64
         .execute(connection)
     )?;
     if changed > 0 {
-        on_both!(
-            connection,
-            diesel::delete(cohort_members::table.filter(cohort_members::cohort_id.eq(id)))
-                .execute(connection)
-        )?;
+        forget_members(connection, id).await?;
     }
     Ok(changed > 0)
+}
+
+/// Forgets the stored members of a cohort.
+pub(crate) async fn forget_members(connection: &mut Connection, id: i64) -> Result<()> {
+    on_both!(
+        connection,
+        diesel::delete(cohort_members::table.filter(cohort_members::cohort_id.eq(id)))
+            .execute(connection)
+    )
+    .map(drop)
 }
 
 /// Describes a cohort.

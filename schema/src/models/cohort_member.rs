@@ -188,5 +188,31 @@ pub(crate) async fn owners(
     Ok(rows.into_iter().filter_map(place).collect())
 }
 
+struct ExistingPersons;
+
+impl Statement for ExistingPersons {
+    type Answer = BigInt;
+    const COLUMNS: &'static [&'static str] = &["project_id", "id"];
+    const BEFORE: &'static str = "SELECT p.id FROM";
+    const AFTER: &'static str =
+        "CROSS JOIN persons p WHERE p.id = k.id AND p.project_id = k.project_id";
+}
+
+/// Those of some persons that a project has, in no order.
+pub(crate) async fn existing_persons(
+    connection: &mut Connection,
+    project_id: i64,
+    ids: Vec<i64>,
+) -> Result<Vec<i64>> {
+    let batch: Batch<ExistingPersons> = Batch::new(vec![
+        Column::BigInt(vec![project_id; ids.len()]),
+        Column::BigInt(ids),
+    ]);
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    on_both!(connection, batch.load(connection))
+}
+
 #[cfg(test)]
 mod tests;

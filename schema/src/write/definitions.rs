@@ -36,7 +36,7 @@ pub(super) async fn delete_flag(session: &mut Session, project_id: i64, id: i32)
     Ok(())
 }
 
-/// Puts a cohort, and its description where one is given.
+/// Puts a cohort, and its description where one is given. With one that is deleted by it, its stored members go.
 pub(super) async fn put_cohort(
     session: &mut Session,
     row: CohortRow,
@@ -48,12 +48,19 @@ pub(super) async fn put_cohort(
     if let Some(description) = &description {
         cohort::set_description(connection, row.id, description).await?;
     }
+    let is_gone = row.deleted && old.as_ref().is_some_and(|old| !old.cohort.deleted);
+    if is_gone {
+        cohort::forget_members(connection, row.id).await?;
+    }
     let description = description.or_else(|| old.as_ref()?.description.clone());
     let old = old.map(|old| cohort_members(&old.cohort, old.description.as_deref()));
     let new = cohort_members(&row, description.as_deref());
     let told = Told::between(row.id, old.unwrap_or_default(), new);
     let object = row.id.to_string();
     session.tell(row.project_id, ChangeKind::Cohort, object, told);
+    if is_gone {
+        session.members_dropped(row.project_id, row.id);
+    }
     Ok(())
 }
 

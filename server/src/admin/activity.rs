@@ -95,7 +95,8 @@ pub fn kinds(scope: &str) -> Option<Vec<ChangeKind>> {
 fn changes(scope: &'static str, old: Option<&str>, new: Option<&str>) -> Vec<FieldChange> {
     type Values = BTreeMap<String, Box<RawValue>>;
     let read = |text: Option<&str>| -> Values {
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        text.and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
     };
     let (mut old, mut new) = (read(old), read(new));
     let mut names: Vec<String> = old.keys().chain(new.keys()).cloned().collect();
@@ -156,7 +157,12 @@ mod tests {
 
     #[test]
     fn kinds_are_found_by_the_names_of_entries() {
-        for kind in [ChangeKind::Flag, ChangeKind::Cohort, ChangeKind::Project, ChangeKind::Keys] {
+        for kind in [
+            ChangeKind::Flag,
+            ChangeKind::Cohort,
+            ChangeKind::Project,
+            ChangeKind::Keys,
+        ] {
             assert!(kinds(scope(kind)).unwrap().contains(&kind));
         }
         assert_eq!(kinds("Person"), None);

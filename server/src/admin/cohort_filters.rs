@@ -28,7 +28,10 @@ fn group(tree: &Node, attr: &str, definitions: &Definitions) -> Result<(), Inval
         Some(Value::Text(kind)) if matches!(kind.as_str(), "AND" | "OR") => {}
         None | Some(Value::Null) => return Err(required(&format!("{attr}__type"))),
         Some(_) => {
-            return Err(Invalid::input(format!("{attr}__type"), "Expected AND or OR."));
+            return Err(Invalid::input(
+                format!("{attr}__type"),
+                "Expected AND or OR.",
+            ));
         }
     }
     let attr = format!("{attr}__values");

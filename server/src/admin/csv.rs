@@ -81,7 +81,7 @@ impl CsvReader {
                 self.push(b'"');
                 self.state = State::Quoted;
             }
-            (_, b',' | b';' | b'\t') => self.end_field(ids),
+            (_, b',') => self.end_field(ids),
             (_, b'\n') => self.end_line(ids),
             // Blanks around an id are cut off at its end, this one too.
             (State::Start, b'"') => {
@@ -124,7 +124,10 @@ impl CsvReader {
     }
 
     fn end_line(&mut self, ids: &mut Vec<Id>) {
-        if self.line_is_empty && self.field.iter().all(u8::is_ascii_whitespace) && self.state != State::Quote {
+        if self.line_is_empty
+            && self.field.iter().all(u8::is_ascii_whitespace)
+            && self.state != State::Quote
+        {
             self.field.clear();
         } else {
             self.end_field(ids);
@@ -157,5 +160,7 @@ impl CsvReader {
 }
 
 fn is_name_of_ids(name: &str) -> bool {
-    ["distinct_id", "distinct-id"].iter().any(|it| name.eq_ignore_ascii_case(it))
+    ["distinct_id", "distinct-id"]
+        .iter()
+        .any(|it| name.eq_ignore_ascii_case(it))
 }

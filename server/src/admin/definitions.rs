@@ -131,8 +131,13 @@ impl Definitions {
             .map(|(name, fault)| (name, fault.message))
             .collect();
         for (name, fault) in found {
-            if fault.message.contains("itself: ") && !known.contains(&(name.clone(), fault.message.clone())) {
-                let detail = format!("Circular dependencies are not allowed: {name} {}", fault.message);
+            if fault.message.contains("itself: ")
+                && !known.contains(&(name.clone(), fault.message.clone()))
+            {
+                let detail = format!(
+                    "Circular dependencies are not allowed: {name} {}",
+                    fault.message
+                );
                 return Err(Invalid::input("filters", detail));
             }
             if name == own {
@@ -155,9 +160,10 @@ impl Definitions {
             (flag.active, flag.archived) = (true, false);
         }
         let cohorts = cohort_definitions(&self.cohorts);
-        let types = self.group_types.iter().filter_map(|row| {
-            Some((row.name.clone(), u8::try_from(row.group_type_index).ok()?))
-        });
+        let types = self
+            .group_types
+            .iter()
+            .filter_map(|row| Some((row.name.clone(), u8::try_from(row.group_type_index).ok()?)));
         let types = GroupTypes {
             types: types.collect(),
         };
@@ -167,13 +173,19 @@ impl Definitions {
             let index = index.parse().unwrap_or(usize::MAX);
             let name = match list {
                 "flags" => self.flags.get(index).map(|it| format!("flag `{}`", it.key)),
-                _ => self.cohorts.get(index).map(|it| format!("cohort {}", it.id)),
+                _ => self
+                    .cohorts
+                    .get(index)
+                    .map(|it| format!("cohort {}", it.id)),
             };
             let path = path.trim_start_matches('.').to_owned();
             let message = fault.message;
             (name.unwrap_or_default(), Fault { path, message })
         };
-        faults(&flags, &cohorts, &types).into_iter().map(named).collect()
+        faults(&flags, &cohorts, &types)
+            .into_iter()
+            .map(named)
+            .collect()
     }
 }
 
@@ -202,12 +214,8 @@ fn collect(node: &Node, found: &mut Content) {
     match &node.value {
         Value::List(items) => items.iter().for_each(|item| collect(item, found)),
         Value::Map(members) => {
-            let is = |name: &str, text: &str| {
-                matches!(node.get(name).map(|it| &it.value), Some(Value::Text(found)) if found == text)
-            };
-            let names = |name: &str| {
-                matches!(node.get(name).map(|it| &it.value), Some(value) if *value != Value::Null)
-            };
+            let is = |name: &str, text: &str| matches!(node.get(name).map(|it| &it.value), Some(Value::Text(found)) if found == text);
+            let names = |name: &str| matches!(node.get(name).map(|it| &it.value), Some(value) if *value != Value::Null);
             if is("type", "cohort")
                 && let Some(Value::Number(id)) = node.get("value").map(|it| &it.value)
             {

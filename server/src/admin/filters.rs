@@ -30,7 +30,11 @@ pub(crate) fn check(
         let detail = format!("Expected an object, found {}.", filters.value.describe());
         return Err(Invalid::new("filters", "not_a_dict", detail));
     };
-    let aggregation = group_type(member(members, "aggregation_group_type_index"), "filters", definitions)?;
+    let aggregation = group_type(
+        member(members, "aggregation_group_type_index"),
+        "filters",
+        definitions,
+    )?;
     let variants = variants(member(members, "multivariate"))?;
     switch(members, "early_exit")?;
     if let Some(node) = member_mut(members, "payloads") {
@@ -61,7 +65,9 @@ pub(crate) fn check(
 
 /// Returns the variants' keys of filters; none where there are no variants.
 pub(crate) fn variant_keys(filters: &Node) -> Vec<String> {
-    let list = filters.get("multivariate").and_then(|node| node.get("variants"));
+    let list = filters
+        .get("multivariate")
+        .and_then(|node| node.get("variants"));
     let Some(Value::List(list)) = list.map(|node| &node.value) else {
         return Vec::new();
     };
@@ -97,7 +103,10 @@ fn variants(multivariate: Option<&Node>) -> Result<Option<Vec<String>>, Invalid>
         let (key, share) = self::variant(variant, &attr)?;
         if keys.contains(&key) {
             let attr = format!("{attr}__key");
-            return Err(Invalid::input(attr, "Invalid variant definitions: Variant keys must be unique."));
+            return Err(Invalid::input(
+                attr,
+                "Invalid variant definitions: Variant keys must be unique.",
+            ));
         }
         keys.push(key);
         sum += share;
@@ -121,13 +130,20 @@ fn variant(variant: &Node, attr: &str) -> Result<(String, f64), Invalid> {
         Some(Value::Text(key)) if !key.is_empty() => key.clone(),
         None | Some(Value::Null) => return Err(super::members::required(&key_attr)),
         Some(Value::Text(_)) => {
-            return Err(Invalid::new(key_attr, "blank", "This field may not be blank."));
+            return Err(Invalid::new(
+                key_attr,
+                "blank",
+                "This field may not be blank.",
+            ));
         }
         Some(other) => return Err(expected(&key_attr, "a text", other)),
     };
     let share_attr = format!("{attr}__rollout_percentage");
     let share = percentage(variant.get("rollout_percentage"), &share_attr)?;
-    Ok((key, share.ok_or_else(|| super::members::required(&share_attr))?))
+    Ok((
+        key,
+        share.ok_or_else(|| super::members::required(&share_attr))?,
+    ))
 }
 
 /// Reads a percentage; null is none.
@@ -171,7 +187,11 @@ fn group_type(
 fn switch(members: &[(Name, Node)], name: &str) -> Result<(), Invalid> {
     match member(members, name).map(|node| &node.value) {
         None | Some(Value::Null | Value::Bool(_)) => Ok(()),
-        Some(other) => Err(expected(&format!("filters__{name}"), "true or false", other)),
+        Some(other) => Err(expected(
+            &format!("filters__{name}"),
+            "true or false",
+            other,
+        )),
     }
 }
 

@@ -65,7 +65,9 @@ impl FlagRequest {
         }
         Ok(Self {
             key: body.text("key", MAX_KEY)?,
-            name: body.nullable_text("name", MAX_NAME)?.map(Option::unwrap_or_default),
+            name: body
+                .nullable_text("name", MAX_NAME)?
+                .map(Option::unwrap_or_default),
             filters: body.object("filters")?.cloned(),
             active: body.switch("active")?,
             archived: body.switch("archived")?,
@@ -73,8 +75,12 @@ impl FlagRequest {
             version: body.integer("version")?,
             ensure_experience_continuity: body.switch("ensure_experience_continuity")?,
             tags: body.texts("tags", MAX_TAGS, MAX_TAG)?,
-            evaluation_runtime: choice("evaluation_runtime", runtime, &["all", "client", "server"])?
-                .map(|runtime| runtime.unwrap_or_else(|| "all".to_owned())),
+            evaluation_runtime: choice(
+                "evaluation_runtime",
+                runtime,
+                &["all", "client", "server"],
+            )?
+            .map(|runtime| runtime.unwrap_or_else(|| "all".to_owned())),
             evaluation_contexts: body.texts(contexts, MAX_TAGS, MAX_TAG)?,
             bucketing_identifier: choice(
                 "bucketing_identifier",
@@ -137,7 +143,9 @@ impl FlagRequest {
             return Err(AdminError::Conflict);
         }
         // Such filters are a part of some, and say nothing of the rest.
-        self.filters = self.filters.filter(|filters| filters.get("groups").is_some());
+        self.filters = self
+            .filters
+            .filter(|filters| filters.get("groups").is_some());
         self.apply(old, false, definitions)
     }
 
@@ -154,9 +162,15 @@ impl FlagRequest {
         set(&mut row.active, self.active);
         set(&mut row.archived, self.archived);
         set(&mut row.deleted, self.deleted);
-        set(&mut row.ensure_experience_continuity, self.ensure_experience_continuity);
+        set(
+            &mut row.ensure_experience_continuity,
+            self.ensure_experience_continuity,
+        );
         set(&mut row.bucketing_identifier, self.bucketing_identifier);
-        set(&mut row.is_remote_configuration, self.is_remote_configuration);
+        set(
+            &mut row.is_remote_configuration,
+            self.is_remote_configuration,
+        );
         if let Some(runtime) = self.evaluation_runtime {
             // What is evaluated everywhere is stored without a word, as project files write it.
             row.evaluation_runtime = (runtime != "all").then_some(runtime);
@@ -325,7 +339,11 @@ impl FlagResponse {
     /// Shows a flag. `last_called_at` is in microseconds since 1970.
     pub fn new(record: FlagRecord, last_called_at: Option<i64>) -> Self {
         let FlagRecord { flag, details } = record;
-        let contexts = flag.evaluation_contexts.as_deref().map(texts).unwrap_or_default();
+        let contexts = flag
+            .evaluation_contexts
+            .as_deref()
+            .map(texts)
+            .unwrap_or_default();
         let is_on = flag.active && !flag.archived && !flag.deleted;
         Self {
             id: flag.id,

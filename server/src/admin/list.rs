@@ -107,7 +107,11 @@ impl FlagListQuery {
                 flag.evaluation_runtime.as_deref().unwrap_or("all") == runtime
             })
             && self.created_by_id.as_deref().is_none_or(|id| {
-                record.details.created_by.as_deref().is_some_and(|label| by(label) == id)
+                record
+                    .details
+                    .created_by
+                    .as_deref()
+                    .is_some_and(|label| by(label) == id)
             })
     }
 }
@@ -116,7 +120,10 @@ impl FlagListQuery {
 fn tags(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|_| {
         let parts = text.split(',').map(str::trim);
-        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        parts
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
     })
 }
 
@@ -124,8 +131,12 @@ fn is_of_type(record: &FlagRecord, kind: FlagType) -> bool {
     let flag = &record.flag;
     let is_multivariant = || {
         let filters: Option<serde_json::Value> = serde_json::from_str(&flag.filters).ok();
-        let variants = filters.as_ref().and_then(|it| it.pointer("/multivariate/variants"));
-        variants.and_then(|it| it.as_array()).is_some_and(|it| !it.is_empty())
+        let variants = filters
+            .as_ref()
+            .and_then(|it| it.pointer("/multivariate/variants"));
+        variants
+            .and_then(|it| it.as_array())
+            .is_some_and(|it| !it.is_empty())
     };
     match kind {
         FlagType::Experiment => flag.has_experiment,
@@ -169,7 +180,11 @@ impl Order {
             By::Active => a.flag.active.cmp(&b.flag.active),
         };
         let order = order.then(a.flag.id.cmp(&b.flag.id));
-        if self.is_descending { order.reverse() } else { order }
+        if self.is_descending {
+            order.reverse()
+        } else {
+            order
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The members of a request's body, read one by one: a fault names the member.
 
 use crate::error::Invalid;
-use crate::project_file::{Node, Value, parse};
+use crate::project_file::{Name, Node, Value, parse};
 
 /// How many entries a list of texts or numbers may have.
 pub const MAX_ENTRIES: usize = 10_000;
@@ -15,17 +15,48 @@ impl Members {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let node = parse("body.json", text).map_err(|problems| {
             let first = problems.problems.into_iter().next();
-            Invalid::parse(first.map_or_else(String::new, |problem| {
-                match problem.place {
-                    Some(place) => format!("{} (line {}, column {})", problem.message, place.line, place.column),
+            Invalid::parse(
+                first.map_or_else(String::new, |problem| match problem.place {
+                    Some(place) => format!(
+                        "{} (line {}, column {})",
+                        problem.message, place.line, place.column
+                    ),
                     None => problem.message,
-                }
-            }))
+                }),
+            )
         })?;
         match node.value {
             Value::Map(_) => Ok(Self(node)),
             _ => Err(Invalid::parse("expected an object")),
         }
+    }
+
+    /// Takes the fields of a form for the members of an object: what is no text in JSON is read as JSON.
+    pub fn of_form(fields: Vec<(String, String)>) -> Self {
+        let mut members: Vec<(Name, Node)> = Vec::with_capacity(fields.len());
+        for (text, content) in fields {
+            let value = match text.as_str() {
+                "is_static" | "deleted" => match content.to_ascii_lowercase().as_str() {
+                    "true" | "1" | "on" => Value::Bool(true),
+                    "false" | "0" | "off" | "" => Value::Bool(false),
+                    _ => Value::Text(content),
+                },
+                "filters" | "version" | "_create_static_person_ids" => {
+                    match parse("form.json", &content) {
+                        Ok(node) => node.value,
+                        Err(_) => Value::Text(content),
+                    }
+                }
+                _ => Value::Text(content),
+            };
+            let place = Default::default();
+            members.retain(|(name, _)| name.text != text);
+            members.push((Name { place, text }, Node { place, value }));
+        }
+        Self(Node {
+            place: Default::default(),
+            value: Value::Map(members),
+        })
     }
 
     /// Returns an object without members.
@@ -70,7 +101,11 @@ impl Members {
     }
 
     /// Reads a text that may be null.
-    pub fn nullable_text(&self, name: &str, most: usize) -> Result<Option<Option<String>>, Invalid> {
+    pub fn nullable_text(
+        &self,
+        name: &str,
+        most: usize,
+    ) -> Result<Option<Option<String>>, Invalid> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::Null) => Ok(Some(None)),
@@ -83,7 +118,12 @@ impl Members {
     }
 
     /// Reads a list of texts; null counts as absent.
-    pub fn texts(&self, name: &str, most: usize, longest: usize) -> Result<Option<Vec<String>>, Invalid> {
+    pub fn texts(
+        &self,
+        name: &str,
+        most: usize,
+        longest: usize,
+    ) -> Result<Option<Vec<String>>, Invalid> {
         let Some(items) = self.list(name, most)? else {
             return Ok(None);
         };
@@ -97,7 +137,12 @@ impl Members {
                 other => Err(expected(&attr, "a text", other)),
             }
         };
-        items.iter().enumerate().map(text).collect::<Result<_, _>>().map(Some)
+        items
+            .iter()
+            .enumerate()
+            .map(text)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// Reads a list whose entries the caller judges; null counts as absent.

@@ -32,7 +32,10 @@ impl PageQuery {
     /// Takes this part of a whole list.
     pub fn cut<T>(self, all: Vec<T>) -> Vec<T> {
         let size = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
-        all.into_iter().skip(size(self.offset)).take(size(self.limit)).collect()
+        all.into_iter()
+            .skip(size(self.offset))
+            .take(size(self.limit))
+            .collect()
     }
 }
 
@@ -51,13 +54,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// Builds a page. `address` is where it was asked for, absolute and without a query; `query` is the query as it was.
-    pub fn new(
-        count: i64,
-        results: Vec<T>,
-        asked: PageQuery,
-        address: &str,
-        query: &str,
-    ) -> Self {
+    pub fn new(count: i64, results: Vec<T>, asked: PageQuery, address: &str, query: &str) -> Self {
         let PageQuery { limit, offset } = asked;
         let at = |offset: i64| format!("{address}?{}", with_offset(query, limit, offset));
         let end = offset.saturating_add(limit);
@@ -121,14 +118,26 @@ mod tests {
     #[test]
     fn neighbours_keep_the_rest_of_the_query() {
         let page = |limit, offset, query: &str| {
-            let page = Page::<i32>::new(5, vec![], PageQuery { limit, offset }, "https://a/b/", query);
-            (page.next.unwrap_or_default(), page.previous.unwrap_or_default())
+            let page = Page::<i32>::new(
+                5,
+                vec![],
+                PageQuery { limit, offset },
+                "https://a/b/",
+                query,
+            );
+            (
+                page.next.unwrap_or_default(),
+                page.previous.unwrap_or_default(),
+            )
         };
         let none = String::new;
         assert_eq!(page(5, 0, ""), (none(), none()));
         assert_eq!(
             page(2, 0, "limit=2&search=a%20b"),
-            ("https://a/b/?limit=2&offset=2&search=a%20b".to_owned(), none())
+            (
+                "https://a/b/?limit=2&offset=2&search=a%20b".to_owned(),
+                none()
+            )
         );
         assert_eq!(
             page(2, 2, "offset=2&active=true&limit=2"),

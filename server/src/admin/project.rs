@@ -1,6 +1,6 @@
 //! Projects, group types, and whose a key is, as the admin API shows them.
 
-use burgee_schema::fingerprint::fingerprint;
+use burgee_schema::fingerprint::of_presented;
 use burgee_schema::models::{GroupTypeRow, ProjectRow};
 use serde::Serialize;
 use uuid::Uuid;
@@ -104,15 +104,21 @@ pub struct AuthorResponse {
 impl AuthorResponse {
     /// Describes the key with a label.
     pub fn new(label: &str) -> Self {
-        let digest = fingerprint(label);
+        let digest = of_presented(label);
         let digits = digest.split_once(':').map_or("", |(_, digits)| digits);
-        let number = digits.get(..8).and_then(|part| u32::from_str_radix(part, 16).ok());
-        let bytes = digits.get(8..40).and_then(|part| u128::from_str_radix(part, 16).ok());
+        let number = digits
+            .get(..8)
+            .and_then(|part| u32::from_str_radix(part, 16).ok());
+        let bytes = digits
+            .get(8..40)
+            .and_then(|part| u128::from_str_radix(part, 16).ok());
         let bytes = bytes.unwrap_or_default().to_be_bytes();
         Self {
             // Clients expect numbers of 31 bits.
             id: number.unwrap_or_default() >> 1,
-            uuid: uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
+            uuid: uuid::Builder::from_custom_bytes(bytes)
+                .into_uuid()
+                .to_string(),
             first_name: label.to_owned(),
             email: String::new(),
         }

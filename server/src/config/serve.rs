@@ -1,12 +1,14 @@
 //! The settings of `burgee serve`.
 
 use super::DatabaseUrl;
+use super::admin::AdminOptions;
 use super::browsers::BrowserOptions;
 use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
 use super::limits::LimitOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
+use crate::admin_access::AdminConfig;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
 use crate::remote_config::RemoteConfigSettings;
@@ -227,6 +229,9 @@ pub struct ServeOptions {
     limits: LimitOptions,
 
     #[command(flatten)]
+    admin: AdminOptions,
+
+    #[command(flatten)]
     browsers: BrowserOptions,
 
     #[command(flatten)]
@@ -322,6 +327,8 @@ pub struct ServeConfig {
     pub loader_mailbox_capacity: usize,
     /// Memory for the members of static cohorts, in bytes.
     pub cohort_cache_bytes: usize,
+    /// How much people may ask at once.
+    pub admin: AdminConfig,
     /// How many may listen to changes.
     pub streams: StreamConfig,
     /// Under which address clients reach the server.
@@ -420,6 +427,7 @@ impl ServeOptions {
             mailbox_capacity: self.threads.mailbox_capacity(f),
             loader_mailbox_capacity: self.threads.loader_mailbox_capacity(f),
             cohort_cache_bytes: self.threads.cohort_cache_bytes(f),
+            admin: self.admin.resolve(f),
             streams: self.streams.resolve(f),
             public_url: self.streams.public_url(f),
             events: self.events.resolve(f),

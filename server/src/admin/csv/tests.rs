@@ -19,12 +19,18 @@ fn ids_are_the_first_column_or_the_named_one() {
         (b"a\nb\n", &["a", "b"]),
         (b"a\r\n\r\n\nb", &["a", "b"]),
         (b"a,1\nb,2\n", &["a", "b"]),
-        (b"a;1\nb\t2\n", &["a", "b"]),
+        (b"a;1,x\nb\t2\n", &["a;1", "b\t2"]),
         (b"distinct_id\na\nb", &["a", "b"]),
-        (b"email,Distinct_ID,age\nx@y,a,3\nz@y,b,4\nshort\n", &["a", "b"]),
+        (
+            b"email,Distinct_ID,age\nx@y,a,3\nz@y,b,4\nshort\n",
+            &["a", "b"],
+        ),
         (b"\xef\xbb\xbfdistinct_id\na", &["a"]),
         (b"\xef\xbb\xbfa\nb", &["a", "b"]),
-        (b"\"a,b\"\n\"say \"\"hi\"\"\"\n\"two\nlines\"", &["a,b", "say \"hi\"", "two\nlines"]),
+        (
+            b"\"a,b\"\n\"say \"\"hi\"\"\"\n\"two\nlines\"",
+            &["a,b", "say \"hi\"", "two\nlines"],
+        ),
         (b"  a  \n\" b \"\n", &["a", "b"]),
         (b",x\na\n", &["a"]),
         (b"\"\"\na\n", &["a"]),
@@ -41,7 +47,12 @@ fn ids_are_the_first_column_or_the_named_one() {
                     Id::Impossible => "?",
                 })
                 .collect();
-            assert_eq!(found, expected, "{:?} by {size}", String::from_utf8_lossy(text));
+            assert_eq!(
+                found,
+                expected,
+                "{:?} by {size}",
+                String::from_utf8_lossy(text)
+            );
         }
     }
 }

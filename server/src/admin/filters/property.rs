@@ -105,7 +105,11 @@ fn of_cohort(
 ) -> Result<(), Invalid> {
     if !matches!(operator, None | Some(Operator::In | Operator::NotIn)) {
         let detail = "Cohorts are compared with in or not_in.";
-        return Err(Invalid::new(format!("{attr}__operator"), "invalid_operator", detail));
+        return Err(Invalid::new(
+            format!("{attr}__operator"),
+            "invalid_operator",
+            detail,
+        ));
     }
     let at = format!("{attr}__value");
     let id = cohort_id(filter, &at)?;
@@ -146,17 +150,27 @@ fn of_flag(
 ) -> Result<(), Invalid> {
     if operator != Some(Operator::FlagEvaluatesTo) {
         let detail = "Flags are compared with flag_evaluates_to.";
-        return Err(Invalid::new(format!("{attr}__operator"), "invalid_operator", detail));
+        return Err(Invalid::new(
+            format!("{attr}__operator"),
+            "invalid_operator",
+            detail,
+        ));
     }
     let at = format!("{attr}__key");
     let key = text(filter, "key", attr)?.ok_or_else(|| required(&at))?;
     let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number {
-        return Err(Invalid::input(at, "A flag is named by its id, a number as a text."));
+        return Err(Invalid::input(
+            at,
+            "A flag is named by its id, a number as a text.",
+        ));
     }
     let flag = key.parse().ok().and_then(|id| definitions.flag(id));
     let Some(flag) = flag else {
-        return Err(Invalid::input(at, format!("Flag with id {key} does not exist")));
+        return Err(Invalid::input(
+            at,
+            format!("Flag with id {key} does not exist"),
+        ));
     };
     let at = format!("{attr}__value");
     match filter.get("value").map(|node| &node.value) {

@@ -11,7 +11,10 @@ fn a_body_is_an_object() {
         ("[]", "JSON parse error - expected an object"),
         ("3", "JSON parse error - expected an object"),
         ("{\"a\": }", "JSON parse error - expected a value"),
-        ("{\"a\": 1, \"a\": 2}", "JSON parse error - `a` is written twice"),
+        (
+            "{\"a\": 1, \"a\": 2}",
+            "JSON parse error - `a` is written twice",
+        ),
         ("{\"a\": 1e999}", "JSON parse error - the number 1e999"),
         ("{} {}", "JSON parse error - unexpected text"),
         (&("[".repeat(100_000)), "JSON parse error - nested deeper"),
@@ -33,14 +36,21 @@ fn members_have_types() {
     assert_eq!(body.integer("n"), Ok(Some(5)));
     assert_eq!(body.integer("z"), Ok(None));
     assert_eq!(body.switch("b"), Ok(Some(true)));
-    assert_eq!(body.texts("l", 9, 9), Ok(Some(vec!["a".to_owned(), "b".to_owned()])));
+    assert_eq!(
+        body.texts("l", 9, 9),
+        Ok(Some(vec!["a".to_owned(), "b".to_owned()]))
+    );
     assert_eq!(body.texts("z", 9, 9), Ok(None));
     assert!(body.object("o").unwrap().is_some());
     let faults = [
         (body.text("t", 3).unwrap_err(), "t", "max_length"),
         (body.text("n", 9).unwrap_err(), "n", "invalid"),
         (body.text("z", 9).unwrap_err(), "z", "null"),
-        (body.text("zero", 9).unwrap_err(), "zero", "null_characters_not_allowed"),
+        (
+            body.text("zero", 9).unwrap_err(),
+            "zero",
+            "null_characters_not_allowed",
+        ),
         (body.integer("f").unwrap_err(), "f", "invalid"),
         (body.switch("z").unwrap_err(), "z", "null"),
         (body.switch("t").unwrap_err(), "t", "invalid"),

@@ -5,12 +5,20 @@ fn line(error: &AdminError) -> String {
     let response = error.error_response();
     assert_eq!(response.status(), error.status_code());
     assert_eq!(response.headers().get(CACHE_CONTROL).unwrap(), "no-store");
-    assert_eq!(response.headers().get("content-type").unwrap(), "application/json");
+    assert_eq!(
+        response.headers().get("content-type").unwrap(),
+        "application/json"
+    );
     let allow = response.headers().get(ALLOW);
-    let allow = allow.map_or("-", |allow| allow.to_str().unwrap()).to_owned();
+    let allow = allow
+        .map_or("-", |allow| allow.to_str().unwrap())
+        .to_owned();
     let status = response.status().as_u16();
     let body = response.into_body().try_into_bytes().unwrap();
-    format!("{status} {allow} {}", String::from_utf8(body.to_vec()).unwrap())
+    format!(
+        "{status} {allow} {}",
+        String::from_utf8(body.to_vec()).unwrap()
+    )
 }
 
 #[test]
