@@ -131,23 +131,20 @@ impl Definitions {
             .map(|(name, fault)| (name, fault.message))
             .collect();
         for (name, fault) in found {
-            if fault.message.contains("itself: ")
-                && !known.contains(&(name.clone(), fault.message.clone()))
-            {
-                let detail = format!(
-                    "Circular dependencies are not allowed: {name} {}",
-                    fault.message
-                );
+            if known.contains(&(name.clone(), fault.message.clone())) {
+                continue;
+            }
+            let message = fault.message;
+            if message.contains("itself: ") {
+                let detail = format!("Circular dependencies are not allowed: {name} {message}");
                 return Err(Invalid::input("filters", detail));
             }
             if name == own {
-                return Err(Invalid::input(attr(&fault.path), sentence(&fault.message)));
+                return Err(Invalid::input(attr(&fault.path), sentence(&message)));
             }
-            if !known.contains(&(name.clone(), fault.message.clone())) {
-                let at = if is_deleted { "deleted" } else { "filters" };
-                let detail = format!("This would break {name}: {}", fault.message);
-                return Err(Invalid::input(at, detail));
-            }
+            let at = if is_deleted { "deleted" } else { "filters" };
+            let detail = format!("This would break {name}: {message}");
+            return Err(Invalid::input(at, detail));
         }
         Ok(())
     }

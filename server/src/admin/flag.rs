@@ -4,7 +4,7 @@ use super::members::{Members, required};
 use super::project::AuthorResponse;
 use super::{Definitions, filters, raw, time};
 use crate::error::{AdminError, Invalid};
-use crate::project_file::Node;
+use crate::project_file::{Node, parse};
 use burgee_schema::models::{FlagDetails, FlagRecord, FlagRow};
 use serde::Serialize;
 use serde_json::Number;
@@ -171,11 +171,15 @@ impl FlagRequest {
             &mut row.is_remote_configuration,
             self.is_remote_configuration,
         );
-        if let Some(runtime) = self.evaluation_runtime {
+        if let Some(runtime) = self.evaluation_runtime
+            && runtime != runtime_of(&row)
+        {
             // What is evaluated everywhere is stored without a word, as project files write it.
             row.evaluation_runtime = (runtime != "all").then_some(runtime);
         }
-        if let Some(contexts) = self.evaluation_contexts {
+        if let Some(contexts) = self.evaluation_contexts
+            && contexts != contexts_of(&row)
+        {
             row.evaluation_contexts = (!contexts.is_empty()).then(|| list(&contexts));
         }
         let old_tags = old.details.tags.as_deref().map(texts).unwrap_or_default();
@@ -186,7 +190,11 @@ impl FlagRequest {
             return Err(Invalid::new("key", "unique", detail).into());
         }
         if let Some(filters) = self.filters {
-            row.filters = filters::check(filters, is_new, definitions)?.to_json();
+            let new = filters::check(filters, is_new, definitions)?.to_json();
+            // Blanks alone are no difference.
+            if !parse("flag.json", &row.filters).is_ok_and(|old| old.to_json() == new) {
+                row.filters = new;
+            }
         }
         let is_changed = is_new || row != old.flag || tags.is_some();
         if is_changed {
@@ -258,6 +266,15 @@ fn choice(
         }
         value => Ok(value),
     }
+}
+
+fn runtime_of(row: &FlagRow) -> &str {
+    row.evaluation_runtime.as_deref().unwrap_or("all")
+}
+
+fn contexts_of(row: &FlagRow) -> Vec<String> {
+    let stored = row.evaluation_contexts.as_deref();
+    stored.map(texts).unwrap_or_default()
 }
 
 fn list(texts: &[String]) -> String {
@@ -339,11 +356,8 @@ impl FlagResponse {
     /// Shows a flag. `last_called_at` is in microseconds since 1970.
     pub fn new(record: FlagRecord, last_called_at: Option<i64>) -> Self {
         let FlagRecord { flag, details } = record;
-        let contexts = flag
-            .evaluation_contexts
-            .as_deref()
-            .map(texts)
-            .unwrap_or_default();
+        let contexts = contexts_of(&flag);
+        let runtime = runtime_of(&flag).to_owned();
         let is_on = flag.active && !flag.archived && !flag.deleted;
         Self {
             id: flag.id,
@@ -362,7 +376,7 @@ impl FlagResponse {
             version: flag.version,
             ensure_experience_continuity: flag.ensure_experience_continuity,
             tags: details.tags.as_deref().map(texts).unwrap_or_default(),
-            evaluation_runtime: flag.evaluation_runtime.unwrap_or_else(|| "all".to_owned()),
+            evaluation_runtime: runtime,
             evaluation_tags: contexts.clone(),
             evaluation_contexts: contexts,
             bucketing_identifier: flag.bucketing_identifier,

@@ -119,13 +119,12 @@ impl AdminRoute {
 
     /// Returns the route of a path without a trailing slash.
     pub(super) fn of(path: &str) -> Option<Self> {
-        let tail = |path: &str| path.strip_prefix(PROJECTS).map(str::to_owned);
         let mut all = Self::ALL.into_iter();
         match path.strip_prefix(ENVIRONMENTS) {
             None => all.find(|route| is_path_of(path, route.label())),
             Some(rest) => all.find(|route| {
-                route.is_in_a_project()
-                    && tail(route.label()).is_some_and(|label| is_path_of(rest, &label))
+                let label = route.label().strip_prefix(PROJECTS);
+                route.is_in_a_project() && label.is_some_and(|label| is_path_of(rest, label))
             }),
         }
     }

@@ -116,9 +116,14 @@ fn faults_that_were_there_are_nobody_elses() {
     let mut all = definitions();
     all.flags.push(flag(9, "broken", on_flag(77)));
     assert_eq!(all.check_flag(&flag(1, "a", on_person())), Ok(()));
-    let own = all.check_flag(&flag(9, "broken", on_flag(77))).unwrap_err();
     assert_eq!(
-        own.attr.as_deref(),
+        all.check_flag(&flag(9, "broken", on_flag(77))),
+        Ok(()),
+        "not even its own, so that it can be switched off"
+    );
+    let new = all.check_flag(&flag(10, "new", on_flag(77))).unwrap_err();
+    assert_eq!(
+        new.attr.as_deref(),
         Some("filters__groups__0__properties__0__key")
     );
 }

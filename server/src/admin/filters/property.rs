@@ -71,7 +71,7 @@ pub(in crate::admin) fn of_value(
     };
     let at = format!("{attr}__value");
     Err(match operator {
-        _ if value.is_none_or(|value| value.is_null()) => required(&at),
+        _ if value.as_ref().is_none_or(|value| value.is_null()) => required(&at),
         Operator::Regex | Operator::NotRegex => {
             Invalid::input(at, format!("Property \"{key}\": invalid regex pattern"))
         }

@@ -1,11 +1,10 @@
 //! One request to the admin API: who asks, for which project, until when, and that it is its turn.
 
 use super::super::passage::header;
-use super::super::query::parameter;
 use crate::admin::Definitions;
 use crate::admin::page::{Page, PageQuery};
 use crate::admin_access::Turn;
-use crate::body;
+use crate::body::{self, percent};
 use crate::credential::{Action, Key, PersonalKey, Presented, Resource};
 use crate::error::{AdminError, ApiError, Invalid};
 use crate::state::AppState;
@@ -132,16 +131,14 @@ impl<'a> Visit<'a> {
         self.request.match_info().get("id").unwrap_or_default()
     }
 
-    /// Returns a parameter of the query. `+` is a blank there.
+    /// Returns a parameter of the query, the first if there are several. `+` is a blank there.
     pub(super) fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
-        let query = self.request.query_string();
-        let value = parameter(query, name)?;
-        let is_encoded =
-            |value: &str| value.contains('+') && !query.contains("%2B") && !query.contains("%2b");
-        if is_encoded(&value) {
-            return Some(value.replace('+', " ").into());
-        }
-        Some(value)
+        let pairs = self.request.query_string().split('&');
+        let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(found, _)| *found == name)?;
+        let value = value.replace('+', " ");
+        let decoded = percent::decode(value.as_bytes()).into_owned();
+        String::from_utf8(decoded).ok().map(Cow::Owned)
     }
 
     /// Reads which part of a list is asked for.
