@@ -4,11 +4,12 @@
 //! This crate knows nothing of evaluation: it returns rows, and JSON as the text that was stored.
 //!
 //! [`Store`] is the way in for reading and for the writes of the request path, [`WriteTransaction`] for everything
-//! else that changes, [`ChangeFeed`] for hearing of it. Inside, a question takes a connection from the pool, runs on
+//! else that changes, [`ChangeFeed`] for hearing of it; `admin` has the questions that only people ask. Inside, a question takes a connection from the pool, runs on
 //! the store's own threads, and is written once: `tables` and `models` for plain ones, `batch`, `look_up` and `event_write` for
 //! those that carry many keys. `connection` chooses the database; `pool` bounds the wait;
 //! [`observer`] hears how long things took.
 
+pub mod admin;
 pub mod change_feed;
 pub mod diagnosis;
 pub mod error;

@@ -29,11 +29,13 @@ pub enum QueryKind {
     Keys,
     /// How far a read replica is.
     Replica,
+    /// What people ask for through the admin API.
+    Admin,
 }
 
 impl QueryKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ping,
         Self::Projects,
         Self::Definitions,
@@ -45,6 +47,7 @@ impl QueryKind {
         Self::Changes,
         Self::Keys,
         Self::Replica,
+        Self::Admin,
     ];
 
     /// Returns its name in metrics.
@@ -61,6 +64,7 @@ impl QueryKind {
             Self::Changes => "changes",
             Self::Keys => "keys",
             Self::Replica => "replica",
+            Self::Admin => "admin",
         }
     }
 }

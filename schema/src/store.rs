@@ -28,6 +28,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 const MAKE_FILE_TRIES: u32 = 50;
 const MAKE_FILE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How many connections people's questions share, and how long each may wait, and run.
+const ADMIN_CONNECTIONS: u32 = 2;
+const ADMIN_LIMIT: Duration = Duration::from_secs(5);
+
 /// A database and its pool. Cheap to clone. May be called from any runtime: the work happens on the store's own.
 #[derive(Clone)]
 pub struct Store {
@@ -44,6 +48,8 @@ pub(crate) struct Inner {
     events: Option<Pool>,
     /// Answers look-ups in the place of the readers.
     pub(crate) replica: Option<Replica>,
+    /// The few connections on which people's questions are answered, so that they never take one from the read path.
+    admin: Pool,
     /// Counts this process's own commits, so that its feeds hear of them at once.
     pub(crate) commits: watch::Sender<u64>,
     pub(crate) observers: Arc<Observers>,
@@ -120,6 +126,17 @@ impl Store {
             let _context = runtime.handle().enter();
             Pool::start(target.clone(), Access::Write, &one, &observers)
         });
+        let admin = {
+            let few = PoolConfig {
+                max_size: ADMIN_CONNECTIONS,
+                min_idle: 0,
+                acquire_timeout: ADMIN_LIMIT,
+                query_timeout: ADMIN_LIMIT,
+                ..config.clone()
+            };
+            let _context = runtime.handle().enter();
+            Pool::start(target.clone(), Access::Read, &few, &observers)
+        };
         let replica = match &config.replica {
             None => None,
             Some(replica) => {
@@ -142,6 +159,7 @@ impl Store {
             writer,
             events,
             replica,
+            admin,
             commits,
             observers,
             runtime,
@@ -474,6 +492,12 @@ impl Store {
         WriteTransaction::begin(self.clone()).await
     }
 
+    /// Begins the same, and gives every wait in it no more than this.
+    pub async fn begin_write_within(&self, limit: Duration) -> Result<WriteTransaction> {
+        let limit = limit.min(self.inner.config.write_timeout);
+        WriteTransaction::begin_within(self.clone(), limit).await
+    }
+
     /// Begins a transaction that only reads: everything is seen as of one moment, and no writer waits for it. Its writing
     /// methods fail.
     pub async fn begin_snapshot(&self) -> Result<WriteTransaction> {
@@ -510,10 +534,36 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
+        let limit = self.inner.config.acquire_timeout;
+        self.read_on(|inner| &inner.readers, limit, kind, work)
+            .await
+    }
+
+    /// The same for a person's question.
+    pub(crate) async fn read_for_people<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        self.read_on(|inner| &inner.admin, ADMIN_LIMIT, QueryKind::Admin, work)
+            .await
+    }
+
+    async fn read_on<T, F>(
+        &self,
+        pool: fn(&Inner) -> &Pool,
+        limit: Duration,
+        kind: QueryKind,
+        work: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
         let inner = Arc::clone(&self.inner);
         self.inner
             .runtime
-            .run(async move { read_from(&inner, &inner.readers, kind, work).await })
+            .run(async move { read_from(&inner, pool(&inner), limit, kind, work).await })
             .await
     }
 
@@ -533,10 +583,11 @@ impl Store {
         self.inner
             .runtime
             .run(async move {
+                let limit = inner.config.acquire_timeout;
                 if source == Source::Replica
                     && let Some(replica) = &inner.replica
                 {
-                    match read_from(&inner, &replica.pool, kind, &work).await {
+                    match read_from(&inner, &replica.pool, limit, kind, &work).await {
                         Err(StoreError::Unavailable(error)) => {
                             tracing::debug!(error = chain(&*error), "the read replica is away");
                             replica.is_away();
@@ -547,7 +598,7 @@ impl Store {
                         }
                     }
                 }
-                read_from(&inner, &inner.readers, kind, work).await
+                read_from(&inner, &inner.readers, limit, kind, work).await
             })
             .await
     }
@@ -560,11 +611,17 @@ enum Source {
     Replica,
 }
 
-async fn read_from<T, F>(inner: &Inner, pool: &Pool, kind: QueryKind, work: F) -> Result<T>
+async fn read_from<T, F>(
+    inner: &Inner,
+    pool: &Pool,
+    limit: Duration,
+    kind: QueryKind,
+    work: F,
+) -> Result<T>
 where
     F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>>,
 {
-    let mut connection = pool.acquire(inner.config.acquire_timeout).await?;
+    let mut connection = pool.acquire(limit).await?;
     let began = inner.observers.began();
     let answer = work(&mut connection).await;
     let observers = &inner.observers;

@@ -3,6 +3,7 @@
 //! The command line is read as texts, because clap stops at the first value it cannot parse; [`ServeOptions::resolve`] and
 //! its kin turn them into typed settings and tell all faults together. Whoever uses a setting gets a value, never a name.
 
+mod admin;
 mod browsers;
 mod commands;
 mod doctor;

@@ -2,10 +2,12 @@
 //!
 //! The client gets a stable, calm sentence; causes are for the log, where they stop.
 
+mod admin;
 mod capture;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{AdminError, Invalid};
 pub use capture::CaptureError;
 pub(crate) use capture::Tagged;
 

@@ -2,6 +2,8 @@
 //!
 //! A library so that tests can build the application; the program itself is `main.rs`.
 
+pub mod admin;
+pub mod admin_access;
 pub mod body;
 pub mod cli;
 pub mod client_address;

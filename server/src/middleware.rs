@@ -55,7 +55,9 @@ pub async fn edge(
     }
     let body = UnreadBody::watch(&mut request);
 
-    let mut answer = if let Some(response) = cors::preflight(&method, request.headers()) {
+    let mut answer = if let Some(response) =
+        cors::preflight(&method, request.headers(), route.is_admin())
+    {
         Ok(request.into_response(response))
     } else if edge.lifecycle.is_starting() && !route.is_operations() {
         Ok(request.into_response(told(route, &ApiError::Starting)))
@@ -144,8 +146,8 @@ fn refusal(edge: &Edge) -> ApiError {
 fn told(route: Route, error: &ApiError) -> HttpResponse {
     if route.is_ofrep() {
         OfrepError::from(error.clone()).respond(None)
-    } else if route == Route::Payload {
-        // Its clients read every answer as JSON.
+    } else if route == Route::Payload || route.is_admin() {
+        // Their clients read every answer as JSON.
         error.clone().as_json().error_response()
     } else {
         error.error_response()

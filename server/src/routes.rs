@@ -2,6 +2,7 @@
 //!
 //! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
 
+mod admin;
 mod browser;
 mod definitions;
 mod described;
@@ -20,6 +21,7 @@ mod payload;
 mod query;
 mod streams;
 
+pub use admin::AdminRoute;
 pub(crate) use described::{describe, described};
 
 use crate::error::ApiError;
@@ -113,12 +115,14 @@ pub enum Route {
     Docs,
     /// What the page at `/docs` asks for
     DocsPart,
+    /// A path of the admin API
+    Admin(AdminRoute),
     /// Any other path.
     Unmatched,
 }
 
 impl Route {
-    /// Every route with a path.
+    /// Every route with a path, but for those of the admin API.
     pub const ALL: [Self; 38] = [
         Self::Flags,
         Self::Decide,
@@ -203,6 +207,7 @@ impl Route {
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
             Self::DocsPart => "/docs/{part}",
+            Self::Admin(route) => route.label(),
             Self::Unmatched => "unmatched",
         }
     }
@@ -220,6 +225,7 @@ impl Route {
         match self {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
+            Self::Admin(route) => route.methods(),
             // To ask for the head of something without an end is of no use.
             Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
             _ if self.takes_events_by_get() => "GET, POST, OPTIONS",
@@ -231,6 +237,11 @@ impl Route {
     /// Returns whether it speaks the OpenFeature protocol, whose clients expect errors in JSON.
     pub const fn is_ofrep(self) -> bool {
         matches!(self, Self::OfrepFlags | Self::OfrepFlag | Self::OfrepEvents)
+    }
+
+    /// Returns whether it is for people and their scripts.
+    pub const fn is_admin(self) -> bool {
+        matches!(self, Self::Admin(_))
     }
 
     /// Returns whether older browser clients send events in the query of a GET.
@@ -281,7 +292,7 @@ impl Route {
         // A key may have slashes in it.
         found.unwrap_or_else(|| match path.strip_prefix(Self::OfrepFlags.label()) {
             Some(key) if key.starts_with('/') => Self::OfrepFlag,
-            _ => Self::Unmatched,
+            _ => AdminRoute::of(path).map_or(Self::Unmatched, Self::Admin),
         })
     }
 }
@@ -409,7 +420,9 @@ fn configure_metrics(config: &mut web::ServiceConfig) {
 
 /// Registers what changes the server, and what shows it to people: served on `--admin-listen` alone where that is given. Whatever
 /// needs a personal key that may write belongs here.
-fn configure_admin(_config: &mut web::ServiceConfig) {}
+fn configure_admin(config: &mut web::ServiceConfig) {
+    admin::configure(config);
+}
 
 fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::Flags, |it| flags::register(it, Route::Flags));

@@ -1,5 +1,6 @@
 //! What handlers and middleware share: settings, counters, and the handle to the actors. No logic.
 
+use crate::admin_access::AdminAccess;
 use crate::body::BodyLimits;
 use crate::client_address::Network;
 use crate::credential::Credentials;
@@ -171,6 +172,8 @@ pub struct AppState {
     pub system: System,
     /// Who a key belongs to.
     pub credentials: Arc<Credentials>,
+    /// The way to the database for people.
+    pub admin: Arc<AdminAccess>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
     /// The description of everything that answers.

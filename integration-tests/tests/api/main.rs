@@ -28,6 +28,10 @@ macro_rules! on_both_databases {
     };
 }
 
+mod admin;
+mod admin_cohorts;
+mod admin_flags;
+mod admin_history;
 mod admin_listener;
 mod browsers;
 mod changes;

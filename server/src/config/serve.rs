@@ -1,6 +1,7 @@
 //! The settings of `burgee serve`.
 
 use super::DatabaseUrl;
+use super::admin::AdminOptions;
 use super::browsers::BrowserOptions;
 use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
@@ -12,6 +13,7 @@ use super::replica::ReplicaOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
 use super::traces::TraceOptions;
+use crate::admin_access::AdminConfig;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
 use crate::remote_config::RemoteConfigSettings;
@@ -231,6 +233,9 @@ pub struct ServeOptions {
     limits: LimitOptions,
 
     #[command(flatten)]
+    admin: AdminOptions,
+
+    #[command(flatten)]
     browsers: BrowserOptions,
 
     #[command(flatten)]
@@ -336,6 +341,8 @@ pub struct ServeConfig {
     pub loader_mailbox_capacity: usize,
     /// Memory for the members of static cohorts, in bytes.
     pub cohort_cache_bytes: usize,
+    /// How much people may ask at once.
+    pub admin: AdminConfig,
     /// How many may listen to changes.
     pub streams: StreamConfig,
     /// Under which address clients reach the server.
@@ -449,6 +456,7 @@ impl ServeOptions {
             mailbox_capacity: self.threads.mailbox_capacity(f),
             loader_mailbox_capacity: self.threads.loader_mailbox_capacity(f),
             cohort_cache_bytes: self.threads.cohort_cache_bytes(f),
+            admin: self.admin.resolve(f),
             streams: self.streams.resolve(f),
             public_url: self.streams.public_url(f),
             events: self.events.resolve(f),

@@ -17,6 +17,8 @@ pub enum Resource {
     Projects,
     /// The holder of the key.
     Users,
+    /// The history of everything.
+    Activity,
 }
 
 /// What is done. Whoever may write may read.
@@ -67,6 +69,11 @@ fn names(resource: Resource, action: Action) -> (&'static str, &'static str, &'s
             "project:read",
             "project:write",
             "project:read or project:write",
+        ),
+        Resource::Activity => (
+            "activity_log:read",
+            "activity_log:write",
+            "activity_log:read or activity_log:write",
         ),
         Resource::Users => ("user:read", "user:write", "user:read or user:write"),
     };

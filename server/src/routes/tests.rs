@@ -28,7 +28,10 @@ fn paths_have_routes() {
             "/api/projects//feature_flags/k/remote_config",
             Route::Unmatched,
         ),
-        ("/api/projects/7/feature_flags/k", Route::Unmatched),
+        (
+            "/api/projects/7/feature_flags/k",
+            Route::Admin(AdminRoute::Flag),
+        ),
         ("/array/phc_a/config", Route::RemoteConfig),
         ("/array/phc_a/config.js", Route::RemoteConfigScript),
         ("/array/phc_a/config/x", Route::Unmatched),

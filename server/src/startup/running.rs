@@ -1,6 +1,7 @@
 //! A server that listens, the actors behind it, and how both end.
 
 use super::{StartupError, actor_config, http_config};
+use crate::admin_access::AdminAccess;
 use crate::config::{LifecycleConfig, ServeConfig};
 use crate::credential::Credentials;
 use crate::lifecycle::Lifecycle;
@@ -66,6 +67,7 @@ impl Running {
         let state = AppState {
             system: system.clone(),
             credentials: Arc::new(Credentials::new(store.clone(), &system)),
+            admin: Arc::new(AdminAccess::new(store.clone(), config.admin)),
             registry: Arc::new(registry),
             document: Arc::new(Document::new(&edge.config.base_path)?),
             edge: Arc::new(edge),
