@@ -3,6 +3,7 @@
 //! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
 
 mod browser;
+mod console;
 mod definitions;
 mod events;
 mod events_v1;
@@ -100,6 +101,12 @@ pub enum Route {
     Readyz,
     /// `/metrics`
     Metrics,
+    /// `/console`, the live page
+    Console,
+    /// Its files
+    ConsoleAsset,
+    /// What it shows
+    ConsoleStream,
     /// `/`
     Index,
     /// Any other path.
@@ -108,7 +115,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
@@ -143,6 +150,9 @@ impl Route {
         Self::Livez,
         Self::Readyz,
         Self::Metrics,
+        Self::Console,
+        Self::ConsoleAsset,
+        Self::ConsoleStream,
         Self::Index,
     ];
 
@@ -185,6 +195,9 @@ impl Route {
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
+            Self::Console => "/console",
+            Self::ConsoleAsset => "/console/assets/{tag}/{file}",
+            Self::ConsoleStream => "/console/stream",
             Self::Index => "/",
             Self::Unmatched => "unmatched",
         }
@@ -196,7 +209,7 @@ impl Route {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
             // To ask for the head of something without an end is of no use.
-            Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
+            Self::OfrepEvents | Self::DefinitionsStream | Self::ConsoleStream => "GET, OPTIONS",
             _ if self.takes_events_by_get() => "GET, POST, OPTIONS",
             _ if self.takes_events() => "POST, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
@@ -241,6 +254,9 @@ impl Route {
                 | Self::Livez
                 | Self::Readyz
                 | Self::Metrics
+                | Self::Console
+                | Self::ConsoleAsset
+                | Self::ConsoleStream
                 | Self::Index
         )
     }
@@ -295,16 +311,17 @@ pub fn app(
     >,
 > {
     let is_elsewhere = state.edge.config.metrics_elsewhere;
+    let has_console = state.edge.console.is_on();
     with(state, move |config| {
         configure_flags(config);
         configure_events(config);
         if !is_elsewhere {
-            configure_metrics(config);
+            configure_operations(config, has_console);
         }
     })
 }
 
-/// Builds the application that serves metrics on an address of their own, and nothing else.
+/// Builds the application that serves metrics, and the page that shows them, on an address of their own, and nothing else.
 pub fn metrics_app(
     state: AppState,
 ) -> App<
@@ -316,7 +333,8 @@ pub fn metrics_app(
         InitError = (),
     >,
 > {
-    with(state, configure_metrics)
+    let has_console = state.edge.console.is_on();
+    with(state, move |config| configure_operations(config, has_console))
 }
 
 fn with(
@@ -345,12 +363,17 @@ fn with(
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
     configure_events(config);
-    configure_metrics(config);
+    configure_operations(config, true);
     config.default_service(web::to(not_found));
 }
 
-fn configure_metrics(config: &mut web::ServiceConfig) {
+fn configure_operations(config: &mut web::ServiceConfig, has_console: bool) {
     both(config, Route::Metrics, |it| read_only(it, metrics::show));
+    if has_console {
+        both(config, Route::Console, console::register_page);
+        both(config, Route::ConsoleAsset, console::register_asset);
+        both(config, Route::ConsoleStream, console::register_stream);
+    }
 }
 
 fn configure_flags(config: &mut web::ServiceConfig) {

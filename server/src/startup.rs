@@ -2,6 +2,7 @@
 
 use crate::cli::{self, CliError};
 use crate::config::ServeConfig;
+use crate::console::{Console, ConsoleConfig};
 use crate::credential::Credentials;
 use crate::demo;
 use crate::error::OverloadStatus;
@@ -239,6 +240,9 @@ impl Started {
             credentials: Arc::new(Credentials::new(store.clone(), &system)),
             registry: Arc::new(registry),
         };
+        if config.console {
+            actix_web::rt::spawn(Console::sample(state.clone()));
+        }
         let streams = Arc::clone(&state.edge.streams);
         let metrics = config
             .metrics_listen
@@ -296,6 +300,7 @@ fn serve_metrics(address: SocketAddr, state: AppState) -> Result<Server, Startup
         .workers(1)
         .max_connections(64)
         .disable_signals()
+        .on_connect(hang_up_when_stalled)
         .bind(address)
         .map_err(StartupError::Listen)?;
     let address = server.addrs().first().copied().unwrap_or(address);
@@ -339,6 +344,10 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
         metrics_elsewhere: config.metrics_listen.is_some(),
         streams: config.streams,
         public_url: config.public_url.clone(),
+        console: ConsoleConfig {
+            is_on: config.console,
+            plan: Some(config.budget),
+        },
         overload_status: match config.overload_status {
             504 => OverloadStatus::GatewayTimeout,
             _ => OverloadStatus::ServiceUnavailable,

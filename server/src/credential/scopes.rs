@@ -17,6 +17,8 @@ pub enum Resource {
     Projects,
     /// The holder of the key.
     Users,
+    /// The live page of an instance.
+    Console,
 }
 
 /// What is done. Whoever may write may read.
@@ -69,6 +71,7 @@ fn names(resource: Resource, action: Action) -> (&'static str, &'static str, &'s
             "project:read or project:write",
         ),
         Resource::Users => ("user:read", "user:write", "user:read or user:write"),
+        Resource::Console => ("console:read", "console:write", "console:read"),
     };
     match action {
         Action::Read => (read, write, either),
