@@ -267,7 +267,9 @@ impl Watcher {
 
     /// Says why the stream ends. The end itself is seen by those who have no room for it.
     fn say(&self, why: &str) {
-        let _ = self.queue.try_send(frame("end", format!("\"{why}\"").as_bytes()));
+        let _ = self
+            .queue
+            .try_send(frame("end", format!("\"{why}\"").as_bytes()));
     }
 }
 

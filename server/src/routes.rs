@@ -334,7 +334,9 @@ pub fn metrics_app(
     >,
 > {
     let has_console = state.edge.console.is_on();
-    with(state, move |config| configure_operations(config, has_console))
+    with(state, move |config| {
+        configure_operations(config, has_console)
+    })
 }
 
 fn with(

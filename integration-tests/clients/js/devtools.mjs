@@ -31,6 +31,7 @@ export class Browser {
     browser.#profile = await mkdtemp(join(tmpdir(), 'burgee-chromium-'));
     const flags = [...FLAGS, '--remote-debugging-pipe', '--hide-scrollbars', `--user-data-dir=${browser.#profile}`, 'about:blank'];
     browser.#process = spawn(chromium(), flags, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+    browser.#process.stdio[4].setEncoding('utf8');
     browser.#process.stdio[4].on('data', (piece) => browser.#read(piece));
     browser.#process.on('exit', () => browser.#fail(new Error('Chromium has left')));
     return browser;

@@ -31,6 +31,7 @@ macro_rules! on_both_databases {
 mod browsers;
 mod changes;
 mod command_line;
+mod console;
 mod continuity;
 mod demo;
 mod deployment;

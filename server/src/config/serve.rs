@@ -65,12 +65,7 @@ pub struct ServeOptions {
     #[arg(long, env = "BURGEE_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<String>,
     /// Whether the live page at /console/ is served, where metrics are
-    #[arg(
-        long,
-        env = "BURGEE_CONSOLE",
-        default_value = "on",
-        value_name = "ON"
-    )]
+    #[arg(long, env = "BURGEE_CONSOLE", default_value = "on", value_name = "ON")]
     console: String,
     /// Keep the last known definitions in this directory, and start from them while the database is away
     #[arg(long, env = "BURGEE_SNAPSHOT_DIR", value_name = "DIR")]
@@ -403,7 +398,12 @@ impl ServeOptions {
                 .metrics_listen
                 .as_ref()
                 .map(|raw| f.address("metrics-listen", raw)),
-            console: f.word("console", &self.console, &[("on", true), ("off", false)], true),
+            console: f.word(
+                "console",
+                &self.console,
+                &[("on", true), ("off", false)],
+                true,
+            ),
             snapshot_dir: self.snapshot_dir.clone(),
             pool: self.pool(budget.database, event_timeout, f),
             poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),

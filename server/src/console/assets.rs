@@ -47,8 +47,16 @@ static ASSETS: [Asset; 13] = [
     script!("summary.js", "summary.js"),
     script!("format.js", "format.js"),
     script!("uPlot.iife.min.js", "uplot/uPlot.iife.min.js"),
-    asset!("uPlot.min.css", "uplot/uPlot.min.css", "text/css; charset=utf-8"),
-    asset!("uPlot.LICENSE.txt", "uplot/LICENSE", "text/plain; charset=utf-8"),
+    asset!(
+        "uPlot.min.css",
+        "uplot/uPlot.min.css",
+        "text/css; charset=utf-8"
+    ),
+    asset!(
+        "uPlot.LICENSE.txt",
+        "uplot/LICENSE",
+        "text/plain; charset=utf-8"
+    ),
     asset!("console.css", "console.css", "text/css; charset=utf-8"),
     asset!("icon.svg", "icon.svg", "image/svg+xml"),
 ];
@@ -135,7 +143,8 @@ mod tests {
             let page = assets.page(path);
             let page = std::str::from_utf8(&page).unwrap();
             assert!(!page.contains("{{"), "{page}");
-            let links = page.split(&format!("\"{folder}")).skip(1);
+            let link = format!("\"{folder}");
+            let links = page.split(&link).skip(1);
             let names: Vec<_> = links.filter_map(|rest| rest.split('"').next()).collect();
             assert!(names.len() >= 5, "{names:?}");
             for name in names {

@@ -16,7 +16,12 @@ impl History {
     /// Adds the newest. `at` is in milliseconds of Unix time.
     pub(super) fn push(&mut self, at: i64, sample: Bytes) {
         self.0.push_back((at, sample));
-        while self.0.len() > MOST || self.0.front().is_some_and(|(first, _)| *first < at - OLDEST) {
+        while self.0.len() > MOST
+            || self
+                .0
+                .front()
+                .is_some_and(|(first, _)| *first < at - OLDEST)
+        {
             self.0.pop_front();
         }
     }

@@ -57,7 +57,9 @@ impl Reading {
     pub(super) fn by(&self, name: &str, label: &str) -> BTreeMap<&str, f64> {
         let mut sums = BTreeMap::new();
         for series in self.series(name) {
-            *sums.entry(series.label(label).unwrap_or_default()).or_default() += series.value;
+            *sums
+                .entry(series.label(label).unwrap_or_default())
+                .or_default() += series.value;
         }
         sums
     }
@@ -135,7 +137,11 @@ impl Buckets {
                     return Some(from);
                 }
                 let inside = count - below;
-                let part = if inside > 0.0 { (rank - below) / inside } else { 1.0 };
+                let part = if inside > 0.0 {
+                    (rank - below) / inside
+                } else {
+                    1.0
+                };
                 return Some(from + (bound - from) * part);
             }
             (from, below) = (*bound, *count);

@@ -110,6 +110,7 @@ struct Pool {
     waiting: Figure,
     acquire: Option<Spread>,
     hold: Option<Spread>,
+    query: Option<Spread>,
 }
 
 #[derive(Debug, Serialize)]
@@ -343,7 +344,10 @@ impl<'a> Between<'a> {
         let depths = self.now.by_two("burgee_mailbox_depth", labels);
         let refused = self.now.by_two("burgee_mailbox_refused_total", labels);
         let before = self.before.by_two("burgee_mailbox_refused_total", labels);
-        let capacities = self.now.by_two("burgee_mailbox_capacity", labels).into_iter();
+        let capacities = self
+            .now
+            .by_two("burgee_mailbox_capacity", labels)
+            .into_iter();
         capacities
             .map(|(key, capacity)| MailboxSample {
                 actor: key.0,
@@ -363,6 +367,7 @@ impl<'a> Between<'a> {
             waiting: self.gauge("burgee_pool_waiting"),
             acquire: self.spread("burgee_pool_acquire_seconds", &[]),
             hold: self.spread("burgee_pool_hold_seconds", &[]),
+            query: self.spread("burgee_database_query_seconds", &[]),
         }
     }
 

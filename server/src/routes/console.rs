@@ -106,7 +106,10 @@ async fn open(
         let holder = Rc::clone(&holder);
         async move { holder.may_still_watch().await }
     };
-    let watch = state.edge.console.watch(state.edge.streams.stopping(), may_still_watch);
+    let watch = state
+        .edge
+        .console
+        .watch(state.edge.streams.stopping(), may_still_watch);
     watch.map_err(|_no_place| ApiError::Busy {
         waited: Duration::ZERO,
         retry_after: NO_PLACE_RETRY,

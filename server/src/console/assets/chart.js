@@ -19,20 +19,16 @@ export const forgetColors = () => theme.clear();
 // Charts that show the same moment under the cursor.
 const sync = uPlot.sync('console');
 
-// The space that the longest label of the axis takes.
-function axisSize(chart, labels) {
-  const longest = (labels ?? []).reduce((longest, label) => (label.length > longest.length ? label : longest), '');
-  if (!longest) return 30;
-  chart.ctx.font = FONT.replace('11px', `${11 * devicePixelRatio}px`);
-  return Math.ceil(chart.ctx.measureText(longest).width / devicePixelRatio) + 12;
-}
+// Steps of time that people count in, in seconds.
+const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 300, 600];
+const SIDE = 58;
 
-function axes(unit) {
+function axes({ unit, tick = unit, steps }) {
   const shared = { stroke: () => color('faint'), font: FONT, ticks: { show: false } };
   const grid = { stroke: () => color('grid'), width: 1 };
   return [
-    { ...shared, grid: { show: false }, size: 22, gap: 4, space: 72, values: (_, times) => times.map((time) => clock(time * 1000)) },
-    { ...shared, grid, gap: 4, space: 28, size: axisSize, values: (_, values) => values.map((value) => (value === null ? '' : unit(value))) },
+    { ...shared, grid: { show: false }, size: 22, gap: 4, space: 64, incrs: TIMES, values: (_, times) => times.map((time) => clock(time * 1000)) },
+    { ...shared, grid, gap: 4, space: 28, size: SIDE, incrs: steps, values: (_, values) => values.map((value) => (value === null ? '' : tick(value))) },
   ];
 }
 
@@ -75,6 +71,10 @@ export class Chart {
       }
     });
     const labels = [...columns.keys()];
+    labels.forEach((label, index) => {
+      // What never happened is a figure, and no line.
+      if (!this.#panel.look(label, index).fill && !columns.get(label).some(Boolean)) columns.get(label).fill(null);
+    });
     if (this.#plot === null || labels.join('\n') !== this.#labels.join('\n')) this.#build(labels);
     this.#plot.batch(() => {
       this.#plot.setData([times, ...columns.values()], false);
@@ -118,7 +118,7 @@ export class Chart {
       legend: { show: false },
       cursor: { y: false, sync: { key: sync.key }, drag: { x: false, y: false }, points: { size: 5, width: 0 } },
       scales: { x: { time: true }, y: { range: range(this.#panel.least ?? 1) } },
-      axes: axes(this.#panel.tick ?? this.#panel.unit),
+      axes: axes(this.#panel),
       series: [{}, ...series],
       hooks: { setCursor: [(plot) => this.#onCursor(plot.cursor.idx ?? null)] },
     };

@@ -3,10 +3,13 @@
 import { bytes, cores, count, name, percent, rate, seconds } from './format.js';
 
 const TOKENS = ['blue', 'orange', 'teal', 'purple', 'red', 'olive', 'grey'];
-const byIndex = (label, index) => ({ token: TOKENS[index % TOKENS.length], fill: index === 0 });
+const byIndex = (label, index) => ({ token: TOKENS[index % TOKENS.length], dash: index < TOKENS.length ? 'solid' : 'dashed' });
 const byLabel = (looks) => (label, index) => looks[label] ?? byIndex(label, index);
 
 const plus = (a, b) => (a ?? 0) + (b ?? 0);
+
+// Steps of an axis of bytes.
+const POWERS = Array.from({ length: 40 }, (_, power) => 2 ** power);
 
 // Sums what `list` has by a name.
 function sums(list, key, value, add = plus) {
@@ -61,7 +64,7 @@ export const GROUPS = [
       {
         id: 'flags',
         title: 'Flags',
-        note: 'Flags answered a second, and those that could not be computed',
+        note: 'Flags a second, and those not computed',
         unit: rate,
         tick: count,
         lines: ({ flags }) => [['answered', flags.evaluated], ['failed', flags.failed]],
@@ -136,18 +139,28 @@ export const GROUPS = [
       },
       {
         id: 'loans',
-        title: 'Waiting for and holding a connection',
-        note: 'Acquire is the wait, hold the loan',
+        title: 'Acquire and hold',
+        note: 'The wait for a connection, and the time it is on loan',
         unit: seconds,
         least: 0.001,
         lines: ({ pool }) => [['acquire p99', pool.acquire?.p99], ['hold p50', pool.hold?.p50], ['hold p99', pool.hold?.p99]],
         look: byLabel({ 'acquire p99': { token: 'red' }, 'hold p50': { token: 'teal' }, 'hold p99': { token: 'blue', fill: true } }),
       },
       {
+        id: 'queries',
+        title: 'Questions',
+        note: 'Time the database took to answer',
+        unit: seconds,
+        least: 0.001,
+        lines: ({ pool }) => [['p50', pool.query?.p50], ['p99', pool.query?.p99]],
+        look: byLabel({ p50: { token: 'teal' }, p99: { token: 'blue', fill: true } }),
+      },
+      {
         id: 'cohorts',
         title: 'Cohort cache',
         note: 'Memory for the members of static cohorts',
         unit: bytes,
+        steps: POWERS,
         least: 1 << 20,
         lines: ({ cohorts }) => [['held', cohorts.bytes]],
         look: byLabel({ held: { token: 'purple', fill: true } }),
@@ -180,7 +193,7 @@ export const GROUPS = [
       {
         id: 'loops',
         title: 'Event loops',
-        note: 'Share of their time that threads worked, the busiest of each kind',
+        note: 'Share of time that the busiest thread worked',
         unit: percent,
         least: 0.2,
         lines: ({ loops }) => sums(loops, 'runtime', 'busy', (a, b) => Math.max(a ?? 0, b)),
@@ -190,7 +203,7 @@ export const GROUPS = [
       {
         id: 'cpu',
         title: 'CPU',
-        note: 'Cores kept busy, and the seconds a second that the container had to wait',
+        note: 'Cores kept busy, and waits for the quota',
         unit: cores,
         tick: count,
         least: 0.2,
@@ -203,6 +216,7 @@ export const GROUPS = [
         title: 'Memory',
         note: 'Resident memory of the process',
         unit: bytes,
+        steps: POWERS,
         least: 16 << 20,
         lines: ({ memory }) => [['resident', memory.resident]],
         look: byLabel({ resident: { token: 'purple', fill: true } }),
@@ -219,11 +233,11 @@ const answered = ({ answers }) => Object.values(answers).reduce((sum, value) => 
 // The figures that stand first: an id, a label, the text.
 export const VITALS = [
   ['requests', 'answers', (sample) => rate(answered(sample))],
-  ['latency', 'p99', ({ latency }) => seconds(latency?.p99)],
+  ['latency', 'latency p99', ({ latency }) => seconds(latency?.p99)],
   ['refused', 'refused', (sample) => rate(refused(sample))],
-  ['mailboxes', 'messages wait', (sample) => count(waiting(sample))],
+  ['mailboxes', 'waiting', (sample) => count(waiting(sample))],
   ['waits', 'wait p99', ({ waits }) => seconds(waits.evaluator?.p99)],
   ['pool', 'connections', ({ pool }) => `${count(pool.in_use)} of ${count(pool.connections)}`],
-  ['cpu', 'CPU', ({ cpu }) => cores(cpu.used)],
+  ['cpu', 'cores busy', ({ cpu }) => count(cpu.used)],
   ['memory', 'memory', ({ memory }) => bytes(memory.resident)],
 ];

@@ -105,7 +105,7 @@ export function summary(samples) {
   const level = ['act', 'look'].find((level) => findings.some((finding) => finding.level === level)) ?? 'ok';
   const isRefusing = findings.some((finding) => finding.panel === 'refused');
   const verdicts = {
-    ok: 'Nothing waits, nothing is refused',
+    ok: 'Nothing waits long, nothing is refused',
     look: 'Nothing is refused, but something waits or runs short',
     act: isRefusing ? 'Requests are being refused' : 'Something is wrong',
   };

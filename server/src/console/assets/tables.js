@@ -42,16 +42,17 @@ function element(tag, text = '', attributes = {}) {
 // A table whose rows stay the same elements, so that nobody who reads it loses the place.
 export class Table {
   #kind;
-  #body = document.createElement('tbody');
+  #body = element('tbody', '', { role: 'rowgroup' });
   #rows = new Map();
 
   constructor(kind, title, place) {
     this.#kind = kind;
-    const table = element('table', '', { class: kind });
+    // The roles are said, because narrow screens lay the cells out otherwise, and browsers then forget them.
+    const table = element('table', '', { class: kind, role: 'table' });
     table.append(element('caption', title, { class: 'unseen' }));
-    const head = element('tr');
-    head.append(...COLUMNS[kind].map((column) => element('th', column, { scope: 'col' })));
-    const top = document.createElement('thead');
+    const head = element('tr', '', { role: 'row' });
+    head.append(...COLUMNS[kind].map((column) => element('th', column, { scope: 'col', role: 'columnheader' })));
+    const top = element('thead', '', { role: 'rowgroup' });
     top.append(head);
     table.append(top, this.#body);
     place.append(table);
@@ -76,14 +77,17 @@ export class Table {
 
   #row(key, count, hasBar) {
     if (this.#rows.has(key)) return this.#rows.get(key);
-    const row = document.createElement('tr');
-    const head = element('th', key, { scope: 'row' });
+    const row = element('tr', '', { role: 'row' });
+    const head = element('th', '', { scope: 'row', role: 'rowheader' });
+    const inside = element('span', '', { class: 'name' });
+    inside.append(element('span', key));
+    head.append(inside);
     const bar = hasBar ? element('span', '', { class: 'bar', 'aria-hidden': 'true' }) : null;
     if (bar) {
       bar.append(element('i', '', { class: 'most' }), element('i', '', { class: 'now' }));
-      head.append(bar);
+      inside.append(bar);
     }
-    const cells = Array.from({ length: count }, () => element('td'));
+    const cells = Array.from({ length: count }, () => element('td', '', { role: 'cell' }));
     row.append(head, ...cells);
     const made = { element: row, cells, bar };
     this.#rows.set(key, made);

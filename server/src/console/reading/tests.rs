@@ -29,7 +29,10 @@ fn series_are_found_and_added_up() {
     assert_eq!(reading.sum("a_total"), 12.5);
     assert_eq!(reading.sum("nothing"), 0.0);
     let by_kind = reading.by("a_total", "kind");
-    assert_eq!(by_kind.into_iter().collect::<Vec<_>>(), [("x", 8.5), ("y", 4.0)]);
+    assert_eq!(
+        by_kind.into_iter().collect::<Vec<_>>(),
+        [("x", 8.5), ("y", 4.0)]
+    );
     let by_two = reading.by_two("a_total", ["n", "kind"]);
     let expected = [(("1", "x"), 3.0), (("1", "y"), 4.0), (("2", "x"), 5.5)];
     assert_eq!(by_two.into_iter().collect::<Vec<_>>(), expected);
@@ -50,7 +53,12 @@ fn quantiles_are_those_of_the_time_between() {
         (bounds(4.0, 4.0, 4.0), bounds(4.0, 4.0, 4.0), 0.5, None),
         (nothing.clone(), bounds(4.0, 4.0, 4.0), 0.5, Some(0.05)),
         (nothing.clone(), bounds(0.0, 4.0, 4.0), 0.5, Some(0.55)),
-        (bounds(90.0, 90.0, 90.0), bounds(90.0, 94.0, 94.0), 1.0, Some(1.0)),
+        (
+            bounds(90.0, 90.0, 90.0),
+            bounds(90.0, 94.0, 94.0),
+            1.0,
+            Some(1.0),
+        ),
         (nothing.clone(), bounds(0.0, 0.0, 4.0), 0.99, Some(1.0)),
         (nothing, bounds(50.0, 100.0, 100.0), 0.5, Some(0.1)),
     ];

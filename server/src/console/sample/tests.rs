@@ -64,20 +64,29 @@ process_cpu_seconds_total 13
     let expected = [
         ("/at", json!(1000)),
         ("/span", json!(2.0)),
-        ("/answers", json!({"2xx": 100.0, "429": 5.0, "4xx": 2.0, "5xx": 10.0})),
+        (
+            "/answers",
+            json!({"2xx": 100.0, "429": 5.0, "4xx": 2.0, "5xx": 10.0}),
+        ),
         ("/refused", json!({"full": 10.0, "rate limit": 5.0})),
         ("/routes/0/route", json!("/flags")),
         ("/routes/0/total", json!(330)),
         ("/routes/0/rate", json!(115.0)),
         ("/routes/0/bad", json!(15.0)),
-        ("/mailboxes", json!([{"actor": "a", "instance": "0", "depth": 7.0, "capacity": 64.0, "refused": 1.0}])),
+        (
+            "/mailboxes",
+            json!([{"actor": "a", "instance": "0", "depth": 7.0, "capacity": 64.0, "refused": 1.0}]),
+        ),
         ("/pool/in_use", json!(2.0)),
         ("/pool/waiting", json!(3.0)),
         ("/pool/hold", json!(null)),
         ("/cohorts/hits", json!(0.75)),
         ("/definitions/hits", json!(null)),
         ("/definitions/age", json!(null)),
-        ("/cpu", json!({"used": 1.5, "quota": null, "throttled": null, "periods": null})),
+        (
+            "/cpu",
+            json!({"used": 1.5, "quota": null, "throttled": null, "periods": null}),
+        ),
     ];
     for (pointer, expected) in expected {
         assert_eq!(sample.pointer(pointer), Some(&expected), "{pointer}");
