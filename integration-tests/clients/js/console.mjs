@@ -57,7 +57,7 @@ async function counted(route) {
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
-const text = (selector) => `document.querySelector(${JSON.stringify(selector)})?.textContent ?? ''`;
+const text = (selector) => `(document.querySelector(${JSON.stringify(selector)})?.textContent ?? '')`;
 const isConnected = (state) => `document.body?.dataset.connection === '${state}'`;
 const vital = (name) => text(`[data-vital=${name}] dd`);
 

@@ -118,7 +118,16 @@ class Page {
   }
 
   until(what, expression, patience) {
-    return until(what, () => this.evaluate(expression), patience);
+    const holds = async () => {
+      try {
+        return await this.evaluate(expression);
+      } catch (error) {
+        // While a page gives way to another.
+        if (/context/.test(error.message)) return false;
+        throw error;
+      }
+    };
+    return until(what, holds, patience);
   }
 
   size(width, height) {

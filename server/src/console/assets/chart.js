@@ -32,6 +32,13 @@ function axes({ unit, tick = unit, steps }) {
   ];
 }
 
+// The figures that no line reaches: what happened once, with nothing before and after.
+function alone(plot, index) {
+  const values = plot.data[index];
+  const indexes = [...values.keys()].filter((at) => values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null);
+  return indexes.length > 0 ? indexes : null;
+}
+
 // From zero to the most there is, and never a flat line at the top.
 function range(least) {
   return (_, low, high) => {
@@ -107,14 +114,14 @@ export class Chart {
         fill: fill ? () => `${color(token)}24` : undefined,
         width: 1.5,
         dash: DASH[dash],
-        points: { show: false },
+        points: { show: false, size: 3, stroke: () => color(token), fill: () => color(token), filter: alone },
         spanGaps: false,
       };
     });
     const options = {
       width: this.#width(),
       height: HEIGHT,
-      padding: [8, 6, 0, 0],
+      padding: [8, 24, 0, 0],
       legend: { show: false },
       cursor: { y: false, sync: { key: sync.key }, drag: { x: false, y: false }, points: { size: 5, width: 0 } },
       scales: { x: { time: true }, y: { range: range(this.#panel.least ?? 1) } },

@@ -9,6 +9,8 @@ import { Table } from './tables.js';
 const OLDEST = 15 * 60_000;
 // A pause this long is a hole in the lines.
 const HOLE = 12_000;
+// The shortest time that is shown.
+const LEAST = 30_000;
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -170,8 +172,10 @@ export class Page {
       this.#summarize([]);
       return;
     }
-    const [from, to] = [newest.at - this.#shown, newest.at];
-    const samples = all.filter(({ at }) => at >= from);
+    const to = newest.at;
+    const samples = all.filter(({ at }) => at >= to - this.#shown);
+    // What is not known yet takes no room, once there is a little.
+    const from = Math.max(to - this.#shown, Math.min(samples[0].at, to - LEAST));
     const pointed = this.#cursor === null ? null : samples[this.#cursor];
     const sample = pointed && !pointed.gap ? pointed : newest;
     for (const drawer of this.#drawers) drawer.draw({ sample, samples, from, to });

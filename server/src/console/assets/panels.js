@@ -209,7 +209,7 @@ export const GROUPS = [
         least: 0.2,
         lines: ({ cpu }) => [['used', cpu.used], ...(cpu.quota === null ? [] : [['quota', cpu.quota]]), ...(cpu.throttled === null ? [] : [['throttled', cpu.throttled]])],
         look: byLabel({ used: { token: 'blue', fill: true }, quota: { token: 'grey', dash: 'dashed' }, throttled: { token: 'red' } }),
-        facts: ({ cpu }) => [['quota', cpu.quota === null ? 'none' : cores(cpu.quota)], ['throttled periods', cpu.periods === null ? 'none' : percent(cpu.periods)]],
+        facts: ({ cpu }) => [...(cpu.quota === null ? [['quota', 'none']] : []), ['throttled periods', cpu.periods === null ? 'none' : percent(cpu.periods)]],
       },
       {
         id: 'memory',
