@@ -128,8 +128,8 @@ impl Console {
         let console = &state.edge.console;
         let mut before: Option<(Instant, Reading)> = None;
         loop {
-            let read_at = Instant::now();
-            if let Some(now) = read(&state).await {
+            let due_from = Instant::now();
+            if let Some((read_at, now)) = read(&state).await {
                 if let Some((earlier, before)) = &before {
                     let between = Between {
                         before,
@@ -140,12 +140,12 @@ impl Console {
                 }
                 before = Some((read_at, now));
             }
-            console.pause(read_at).await;
+            console.pause(due_from).await;
         }
     }
 
     /// Waits until the next reading is due. Whoever begins to watch makes it due earlier.
-    async fn pause(&self, read_at: Instant) {
+    async fn pause(&self, from: Instant) {
         loop {
             let pause = if self.told.receiver_count() > 0 {
                 WATCHED
@@ -153,7 +153,7 @@ impl Console {
                 UNWATCHED
             };
             tokio::select! {
-                () = sleep_until(read_at + pause) => return,
+                () = sleep_until(from + pause) => return,
                 () = self.somebody.notified() => {}
             }
         }
@@ -282,10 +282,13 @@ fn host_name() -> String {
     }
 }
 
-/// Reads everything that is counted. Some of it comes from the kernel's files, so not here.
-async fn read(state: &AppState) -> Option<Reading> {
+/// Reads everything that is counted, and says when. Some of it comes from the kernel's files, so not here.
+async fn read(state: &AppState) -> Option<(Instant, Reading)> {
     let registry = Arc::clone(&state.registry);
-    let read = web::block(move || Some(Reading::parse(&prometheus_text(&registry).ok()?)));
+    let read = web::block(move || {
+        let text = prometheus_text(&registry).ok()?;
+        Some((Instant::now(), Reading::parse(&text)))
+    });
     read.await.ok().flatten()
 }
 

@@ -97,7 +97,7 @@ const DRAWN = `[...document.querySelectorAll('canvas')].map((canvas) => {
   return [canvas.closest('article').id, drawn];
 })`;
 
-// Of those that always have something to show, how much is drawn in the colour of a line.
+// Of the charts that always have something to show, how much is drawn in the colour of a line.
 const LINES = `['requests', 'latency', 'flags', 'evaluation', 'loops', 'cpu', 'memory', 'definitions'].map((id) => {
   const canvas = document.querySelector('#' + id + ' canvas');
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -118,8 +118,8 @@ async function looks(page, width, scheme) {
   await settled(page);
   const empty = (await page.evaluate(DRAWN)).filter(([, drawn]) => drawn < 100);
   check(`${what}: no chart is blank`, empty, []);
-  const plain = (await page.evaluate(LINES)).filter(([, coloured]) => coloured < 20);
-  check(`${what}: charts have lines`, plain, []);
+  // The first seconds of a line are short.
+  await page.until('lines in charts', `(${LINES}).every(([, coloured]) => coloured >= 20)`);
   check(`${what}: no scrolling sideways`, await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
   check(`${what}: nothing moves`, await page.evaluate(`getComputedStyle(document.querySelector('.dot')).animationName`), 'none');
   const background = await page.evaluate(`getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).every((part) => part < 60)`);
