@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client_address;
 pub mod conditional;
 pub mod config;
+pub mod console;
 pub mod cors;
 pub mod credential;
 pub mod demo;

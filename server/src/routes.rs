@@ -4,6 +4,7 @@
 
 mod admin;
 mod browser;
+mod console;
 mod definitions;
 mod described;
 mod docs;
@@ -107,6 +108,12 @@ pub enum Route {
     Readyz,
     /// `/metrics`
     Metrics,
+    /// `/console`, the live page
+    Console,
+    /// Its files
+    ConsoleAsset,
+    /// What it shows
+    ConsoleStream,
     /// `/`
     Index,
     /// `/openapi.json`
@@ -123,7 +130,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a path, but for those of the admin API.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 41] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
@@ -158,6 +165,9 @@ impl Route {
         Self::Livez,
         Self::Readyz,
         Self::Metrics,
+        Self::Console,
+        Self::ConsoleAsset,
+        Self::ConsoleStream,
         Self::Index,
         Self::OpenApi,
         Self::Docs,
@@ -203,6 +213,9 @@ impl Route {
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
+            Self::Console => "/console",
+            Self::ConsoleAsset => "/console/assets/{tag}/{file}",
+            Self::ConsoleStream => "/console/stream",
             Self::Index => "/",
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
@@ -227,7 +240,7 @@ impl Route {
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
             Self::Admin(route) => route.methods(),
             // To ask for the head of something without an end is of no use.
-            Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
+            Self::OfrepEvents | Self::DefinitionsStream | Self::ConsoleStream => "GET, OPTIONS",
             _ if self.takes_events_by_get() => "GET, POST, OPTIONS",
             _ if self.takes_events() => "POST, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
@@ -277,6 +290,9 @@ impl Route {
                 | Self::Livez
                 | Self::Readyz
                 | Self::Metrics
+                | Self::Console
+                | Self::ConsoleAsset
+                | Self::ConsoleStream
                 | Self::Index
         )
     }
@@ -332,12 +348,13 @@ pub fn app(
 > {
     let settings = &state.edge.config;
     let (metrics, admin) = (settings.metrics_elsewhere, settings.admin_elsewhere);
+    let has_console = state.edge.console.is_on();
     with(state, move |config| {
         configure_flags(config);
         configure_health(config);
         configure_events(config);
         if !metrics && !admin {
-            configure_metrics(config);
+            configure_operations(config, has_console);
         }
         if !admin {
             configure_admin(config);
@@ -358,16 +375,17 @@ pub fn admin_app(
     >,
 > {
     let is_elsewhere = state.edge.config.metrics_elsewhere;
+    let has_console = state.edge.console.is_on();
     with(state, move |config| {
         configure_health(config);
         configure_admin(config);
         if !is_elsewhere {
-            configure_metrics(config);
+            configure_operations(config, has_console);
         }
     })
 }
 
-/// Builds the application that serves metrics on an address of their own, and nothing else.
+/// Builds the application that serves metrics, and the page that shows them, on an address of their own, and nothing else.
 pub fn metrics_app(
     state: AppState,
 ) -> App<
@@ -379,7 +397,10 @@ pub fn metrics_app(
         InitError = (),
     >,
 > {
-    with(state, configure_metrics)
+    let has_console = state.edge.console.is_on();
+    with(state, move |config| {
+        configure_operations(config, has_console)
+    })
 }
 
 fn with(
@@ -409,13 +430,18 @@ pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
     configure_health(config);
     configure_events(config);
-    configure_metrics(config);
+    configure_operations(config, true);
     configure_admin(config);
     config.default_service(web::to(not_found));
 }
 
-fn configure_metrics(config: &mut web::ServiceConfig) {
+fn configure_operations(config: &mut web::ServiceConfig, has_console: bool) {
     both(config, Route::Metrics, |it| read_only(it, metrics::show));
+    if has_console {
+        both(config, Route::Console, console::register_page);
+        both(config, Route::ConsoleAsset, console::register_asset);
+        both(config, Route::ConsoleStream, console::register_stream);
+    }
 }
 
 /// Registers what changes the server, and what shows it to people: served on `--admin-listen` alone where that is given. Whatever

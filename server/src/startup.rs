@@ -10,6 +10,7 @@ mod watch;
 
 use crate::cli::{self, CliError};
 use crate::config::ServeConfig;
+use crate::console::ConsoleConfig;
 use crate::demo;
 use crate::error::OverloadStatus;
 use crate::lifecycle::Lifecycle;
@@ -227,6 +228,10 @@ pub(crate) fn http_config(config: &ServeConfig) -> HttpConfig {
         admin_elsewhere: config.admin_listen.is_some(),
         streams: config.streams,
         public_url: config.public_url.clone(),
+        console: ConsoleConfig {
+            is_on: config.console,
+            plan: Some(config.budget),
+        },
         overload_status: match config.overload_status {
             504 => OverloadStatus::GatewayTimeout,
             _ => OverloadStatus::ServiceUnavailable,

@@ -3,6 +3,7 @@
 use crate::admin_access::AdminAccess;
 use crate::body::BodyLimits;
 use crate::client_address::Network;
+use crate::console::{Console, ConsoleConfig};
 use crate::credential::Credentials;
 use crate::error::OverloadStatus;
 use crate::lifecycle::Lifecycle;
@@ -57,11 +58,13 @@ pub struct HttpConfig {
     pub public_url: Option<String>,
     /// Whose files are served under `/static`; `None` for none.
     pub static_dir: Option<PathBuf>,
+    /// The live page.
+    pub console: ConsoleConfig,
 }
 
 impl Default for HttpConfig {
     /// No base path, 1 s, 4,096 requests under way, 4 large bodies, 503, no rate limits, no trusted proxies, slow after
-    /// 250 ms, metrics here, no known address, and the defaults of the parts.
+    /// 250 ms, metrics here, no known address, no live page, and the defaults of the parts.
     fn default() -> Self {
         Self {
             base_path: String::new(),
@@ -80,6 +83,7 @@ impl Default for HttpConfig {
             streams: StreamConfig::default(),
             public_url: None,
             static_dir: None,
+            console: ConsoleConfig::default(),
         }
     }
 }
@@ -103,6 +107,8 @@ pub struct Edge {
     pub streams: Arc<Streams>,
     /// Whether requests are taken.
     pub lifecycle: Arc<Lifecycle>,
+    /// The live page, and who watches it.
+    pub console: Console,
 }
 
 impl Edge {
@@ -117,6 +123,7 @@ impl Edge {
             slow: SlowRequests::new(config.slow_after),
             streams: Arc::new(Streams::new(config.streams, registry)),
             lifecycle: Arc::new(Lifecycle::default()),
+            console: Console::new(config.console.clone(), registry),
             config,
         }
     }

@@ -36,6 +36,7 @@ mod admin_listener;
 mod browsers;
 mod changes;
 mod command_line;
+mod console;
 mod continuity;
 mod demo;
 mod deployment;

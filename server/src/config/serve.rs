@@ -70,9 +70,12 @@ pub struct ServeOptions {
         value_name = "PATH"
     )]
     base_path: String,
-    /// Serve /metrics on this address and port, and not on the main one
+    /// Serve /metrics and /console/ on this address and port, and not on the main one
     #[arg(long, env = "BURGEE_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<String>,
+    /// Whether the live page at /console/ is served, where metrics are
+    #[arg(long, env = "BURGEE_CONSOLE", default_value = "on", value_name = "ON")]
+    console: String,
     /// Keep the last known definitions in this directory, and start from them while the database is away
     #[arg(long, env = "BURGEE_SNAPSHOT_DIR", value_name = "DIR")]
     snapshot_dir: Option<PathBuf>,
@@ -305,6 +308,8 @@ pub struct ServeConfig {
     pub base_path: String,
     /// Where metrics are served, when not on the main address.
     pub metrics_listen: Option<SocketAddr>,
+    /// Whether the live page is served.
+    pub console: bool,
     /// Where the last known definitions are kept.
     pub snapshot_dir: Option<PathBuf>,
     /// The pool.
@@ -429,6 +434,12 @@ impl ServeOptions {
                 .metrics_listen
                 .as_ref()
                 .map(|raw| f.address("metrics-listen", raw)),
+            console: f.word(
+                "console",
+                &self.console,
+                &[("on", true), ("off", false)],
+                true,
+            ),
             snapshot_dir: self.snapshot_dir.clone(),
             pool: self.pool(budget.database, event_timeout, f),
             poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),

@@ -19,6 +19,8 @@ pub enum Resource {
     Users,
     /// The history of everything.
     Activity,
+    /// The live page of an instance.
+    Console,
 }
 
 /// What is done. Whoever may write may read.
@@ -76,6 +78,7 @@ fn names(resource: Resource, action: Action) -> (&'static str, &'static str, &'s
             "activity_log:read or activity_log:write",
         ),
         Resource::Users => ("user:read", "user:write", "user:read or user:write"),
+        Resource::Console => ("console:read", "console:write", "console:read"),
     };
     match action {
         Action::Read => (read, write, either),

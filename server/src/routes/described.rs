@@ -45,6 +45,7 @@ pub(crate) fn describe(route: Route) -> Vec<Operation> {
         | Route::Metrics
         | Route::Index => health::openapi::describe(route),
         Route::OpenApi | Route::Docs | Route::DocsPart => docs::openapi::describe(route),
+        Route::Console | Route::ConsoleAsset | Route::ConsoleStream => Vec::new(),
         Route::Admin(_) | Route::Unmatched => Vec::new(),
     }
 }

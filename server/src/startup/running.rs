@@ -3,6 +3,7 @@
 use super::{StartupError, actor_config, http_config};
 use crate::admin_access::AdminAccess;
 use crate::config::{LifecycleConfig, ServeConfig};
+use crate::console::Console;
 use crate::credential::Credentials;
 use crate::lifecycle::Lifecycle;
 use crate::openapi::Document;
@@ -72,6 +73,9 @@ impl Running {
             document: Arc::new(Document::new(&edge.config.base_path)?),
             edge: Arc::new(edge),
         };
+        if config.console {
+            actix_web::rt::spawn(Console::sample(state.clone()));
+        }
         let streams = Arc::clone(&state.edge.streams);
         let lifecycle = Arc::clone(&state.edge.lifecycle);
         let metrics = config
@@ -200,6 +204,7 @@ fn serve_metrics(address: SocketAddr, state: AppState) -> Result<Server, Startup
         .workers(1)
         .max_connections(64)
         .disable_signals()
+        .on_connect(hang_up_when_stalled)
         .bind(address)
         .map_err(StartupError::Listen)?;
     let address = server.addrs().first().copied().unwrap_or(address);
