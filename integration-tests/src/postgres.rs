@@ -152,6 +152,17 @@ impl Server {
 
     /// The same beside files that only the server can read.
     fn start_beside(settings: &[&str], files: &[(&str, &str)]) -> Result<Self> {
+        let server = Self::prepare(settings)?;
+        server.make_cluster()?;
+        for (name, text) in files {
+            server.write(name, text)?;
+        }
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Makes its directory and everything around it, but no cluster.
+    fn prepare(settings: &[&str]) -> Result<Self> {
         let programs = find_programs()?;
         let user = unprivileged_user()?;
         let directory = tempfile::Builder::new()
@@ -162,7 +173,7 @@ impl Server {
         if let Some(user) = &user {
             chown(&directory, Some(user.id), Some(user.group))?;
         }
-        let server = Self {
+        Ok(Self {
             programs,
             directory,
             port: free_port()?,
@@ -170,11 +181,30 @@ impl Server {
             user,
             process: Mutex::new(None),
             guard: Mutex::new(Some(guard)),
-        };
-        server.make_cluster()?;
-        for (name, text) in files {
-            server.write(name, text)?;
-        }
+        })
+    }
+
+    /// Makes a streaming replica of another server and starts it.
+    pub fn following(primary: &Server) -> Result<Self> {
+        let server = Self::prepare(&[])?;
+        let output = server
+            .command("pg_basebackup")
+            .args([
+                "--username=burgee",
+                "--host=127.0.0.1",
+                "--write-recovery-conf",
+            ])
+            .args(["--wal-method=stream", "--checkpoint=fast", "--no-sync"])
+            .arg(format!("--port={}", primary.port))
+            .arg("--pgdata")
+            .arg(server.directory.join("data"))
+            .output()
+            .context("pg_basebackup cannot be started")?;
+        ensure!(
+            output.status.success(),
+            "pg_basebackup: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         server.resume()?;
         Ok(server)
     }

@@ -8,7 +8,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::{QueryResult, SqliteConnection};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -153,6 +153,16 @@ impl Connection {
             Backend::Postgres(_) => self.run(sql).await,
             Backend::Sqlite(_) => Ok(()),
         }
+    }
+
+    /// Asks Postgres for one whole number.
+    pub(crate) async fn number_on_postgres(&mut self, expression: &str) -> Result<i64> {
+        let (backend, deadline) = self.parts();
+        let Backend::Postgres(connection) = backend else {
+            return Err(StoreError::Config("only Postgres can be asked".to_owned()));
+        };
+        let question = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(expression));
+        deadline.keep(question.get_result(connection)).await
     }
 
     /// Begins a transaction.

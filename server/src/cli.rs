@@ -5,10 +5,12 @@
 pub mod apply;
 pub mod check;
 pub mod config;
+pub mod doctor;
 pub mod export;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
+pub mod openapi;
 pub mod serve;
 pub mod token;
 
@@ -105,7 +107,9 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Check(args) => wait(check::run(&args, out, err)),
         Command::Config(args) => config::run(&args, out, err),
         Command::Migrate(args) => wait(migrate::run(&args, out)),
+        Command::Doctor(args) => doctor::run(&args, out),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
+        Command::OpenApi => openapi::run(out),
         Command::Token(args) => wait(token::run(&args, out, err)),
     };
     match result {

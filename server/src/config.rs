@@ -5,12 +5,15 @@
 
 mod browsers;
 mod commands;
+mod doctor;
 mod events;
 mod faults;
 mod file;
 mod layers;
+mod lifecycle;
 mod limits;
 mod listeners;
+mod replica;
 mod serve;
 mod streams;
 mod table;
@@ -22,8 +25,10 @@ pub use commands::{
     ApplyArgs, CheckArgs, Cli, Command, ConfigArgs, DatabaseArgs, ExportArgs, HealthcheckArgs,
     ImportArgs, MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
 };
+pub use doctor::DoctorArgs;
 pub use faults::ConfigError;
 pub use layers::{Given, Origin, ParseError, Setting, parse};
+pub use lifecycle::LifecycleConfig;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};
 pub use table::settings_table;
 

@@ -4,8 +4,11 @@
 
 mod browser;
 mod definitions;
+mod described;
+mod docs;
 mod events;
 mod events_v1;
+mod faults;
 mod flags;
 mod health;
 mod index;
@@ -16,6 +19,8 @@ mod passage;
 mod payload;
 mod query;
 mod streams;
+
+pub(crate) use described::{describe, described};
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -102,13 +107,19 @@ pub enum Route {
     Metrics,
     /// `/`
     Index,
+    /// `/openapi.json`
+    OpenApi,
+    /// `/docs`
+    Docs,
+    /// What the page at `/docs` asks for
+    DocsPart,
     /// Any other path.
     Unmatched,
 }
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
@@ -144,6 +155,9 @@ impl Route {
         Self::Readyz,
         Self::Metrics,
         Self::Index,
+        Self::OpenApi,
+        Self::Docs,
+        Self::DocsPart,
     ];
 
     /// Returns the path, without a trailing slash; for unmatched paths, a word that is none.
@@ -186,7 +200,18 @@ impl Route {
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
             Self::Index => "/",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
+            Self::DocsPart => "/docs/{part}",
             Self::Unmatched => "unmatched",
+        }
+    }
+
+    /// Returns the path as the OpenAPI document spells it.
+    pub const fn template(self) -> &'static str {
+        match self {
+            Self::Static => "/static/{path}",
+            _ => self.label(),
         }
     }
 
@@ -424,6 +449,9 @@ fn configure_health(config: &mut web::ServiceConfig) {
     }
     both(config, Route::Startup, |it| read_only(it, health::startup));
     both(config, Route::Index, |it| read_only(it, index::show));
+    both(config, Route::OpenApi, docs::register_document);
+    both(config, Route::Docs, docs::register_page);
+    both(config, Route::DocsPart, docs::register_part);
 }
 
 fn configure_events(config: &mut web::ServiceConfig) {

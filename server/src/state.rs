@@ -4,7 +4,9 @@ use crate::body::BodyLimits;
 use crate::client_address::Network;
 use crate::credential::Credentials;
 use crate::error::OverloadStatus;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::openapi::Document;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
 use crate::routes;
@@ -98,6 +100,8 @@ pub struct Edge {
     pub slow: SlowRequests,
     /// Who listens to changes.
     pub streams: Arc<Streams>,
+    /// Whether requests are taken.
+    pub lifecycle: Arc<Lifecycle>,
 }
 
 impl Edge {
@@ -111,6 +115,7 @@ impl Edge {
             tracer: None,
             slow: SlowRequests::new(config.slow_after),
             streams: Arc::new(Streams::new(config.streams, registry)),
+            lifecycle: Arc::new(Lifecycle::default()),
             config,
         }
     }
@@ -168,6 +173,8 @@ pub struct AppState {
     pub credentials: Arc<Credentials>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
+    /// The description of everything that answers.
+    pub document: Arc<Document>,
 }
 
 impl AppState {

@@ -22,6 +22,7 @@ mod migrations;
 mod outages;
 #[cfg(test)]
 mod people;
+mod replica;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

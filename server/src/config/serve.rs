@@ -5,8 +5,10 @@ use super::browsers::BrowserOptions;
 use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
 use super::layers::Given;
+use super::lifecycle::{LifecycleConfig, LifecycleOptions};
 use super::limits::LimitOptions;
 use super::listeners::ListenerOptions;
+use super::replica::ReplicaOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
 use super::traces::TraceOptions;
@@ -146,6 +148,9 @@ pub struct ServeOptions {
     )]
     poll_interval_s: String,
 
+    #[command(flatten)]
+    replica: ReplicaOptions,
+
     /// How long a request may take, in milliseconds
     #[arg(
         long,
@@ -200,15 +205,6 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     keep_alive_s: String,
-    /// How long running requests may take to end when the server stops, in seconds
-    #[arg(
-        long,
-        env = "BURGEE_SHUTDOWN_TIMEOUT_S",
-        default_value = "10",
-        value_name = "S",
-        help_heading = "Requests"
-    )]
-    shutdown_timeout_s: String,
     /// The status of a refusal under overload: 503, or 504 for SDKs that try again only on that
     #[arg(
         long,
@@ -218,6 +214,9 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     overload_status: String,
+
+    #[command(flatten)]
+    lifecycle: LifecycleOptions,
 
     #[command(flatten)]
     threads: ThreadOptions,
@@ -319,8 +318,8 @@ pub struct ServeConfig {
     pub max_connections: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a stop may take.
-    pub shutdown_timeout: Duration,
+    /// How a stop goes.
+    pub lifecycle: LifecycleConfig,
     /// 503 or 504.
     pub overload_status: u16,
     /// Threads of each kind.
@@ -436,7 +435,7 @@ impl ServeOptions {
             max_in_flight: f.number("max-in-flight", &self.max_in_flight, 1..=1_000_000),
             max_connections: f.number("max-connections", &self.max_connections, 1..=1_000_000),
             keep_alive: f.seconds("keep-alive-s", &self.keep_alive_s, 0),
-            shutdown_timeout: f.seconds("shutdown-timeout-s", &self.shutdown_timeout_s, 0),
+            lifecycle: self.lifecycle.resolve(f),
             overload_status: f.word(
                 "overload-status",
                 &self.overload_status,
@@ -489,6 +488,7 @@ impl ServeOptions {
             idle_timeout: f.seconds("pool-idle-timeout-s", &self.pool_idle_timeout_s, 1),
             max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
             threads,
+            replica: self.replica.resolve(&self.database_url, f),
         };
         if f.count() == before && pool.min_idle > pool.max_size {
             f.add("pool-min-idle", "must not be above --pool-size");

@@ -1,6 +1,8 @@
 //! What posthog-js asks for beside flags: its remote config (sections 5.1 to 5.3), surveys, of which there are none, and the
 //! scripts of a directory (section 5.4).
 
+pub(super) mod openapi;
+
 use super::read_only;
 use crate::error::ApiError;
 use crate::remote_config::RemoteConfig;

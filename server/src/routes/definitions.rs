@@ -1,5 +1,7 @@
 //! Definitions for local evaluation (chapter 4): one document per project and change, to which every poll is an answer.
 
+pub(super) mod openapi;
+
 use super::keyed::Keyed;
 use super::read_only;
 use crate::conditional::{coding, is_known, token};

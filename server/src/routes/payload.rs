@@ -1,5 +1,7 @@
 //! The payload of one remote configuration flag (chapter 6). SDKs read its body as JSON at every status.
 
+pub(super) mod openapi;
+
 use super::keyed::Keyed;
 use super::read_only;
 use crate::credential::{Action, Resource};

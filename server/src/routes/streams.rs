@@ -1,6 +1,8 @@
 //! `/ofrep/v1/events`: tells a web page that its flags may be others now (section 8.4). `/flags/definitions/stream`: tells those who
 //! evaluate flags themselves the tag of the newest definitions, so that they need not poll.
 
+pub(super) mod openapi;
+
 use super::keyed::Keyed;
 use super::ofrep::project_of;
 use super::passage::{Passage, header};
