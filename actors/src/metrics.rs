@@ -89,6 +89,7 @@ pub struct Metrics {
     pub(crate) evaluators_replaced: Counter,
     pub(crate) evaluator_wait: Histogram,
     pub(crate) evaluation_time: Histogram,
+    pub(crate) evaluations_split: Counter,
     pub(crate) evaluations_late: Counter,
     pub(crate) evaluations_abandoned: Counter,
     pub(crate) panics: Counter,
@@ -141,6 +142,7 @@ impl Metrics {
             evaluators_replaced: Counter::default(),
             evaluator_wait: seconds(),
             evaluation_time: seconds(),
+            evaluations_split: Counter::default(),
             evaluations_late: Counter::default(),
             evaluations_abandoned: Counter::default(),
             panics: Counter::default(),
@@ -227,6 +229,11 @@ impl Metrics {
             "burgee_evaluation_seconds",
             "Time spent evaluating a request",
             self.evaluation_time.clone(),
+        );
+        r.register(
+            "burgee_evaluations_split",
+            "Requests whose large stages were evaluated by several idle threads",
+            self.evaluations_split.clone(),
         );
         r.register(
             "burgee_evaluations_late",

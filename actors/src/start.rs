@@ -26,9 +26,9 @@ use actix::{Actor, Context, Handler, Supervised, Supervisor};
 use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_schema::Store;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// Messages the caches take before they refuse.
 const CACHE_CAPACITY: usize = 1_024;
@@ -136,10 +136,13 @@ impl System {
         };
         let events = start_events(&io, config, &store, caches, &metrics).await;
 
-        if let Some(snapshots) = source.snapshots.clone() {
-            state.spawn(Writer::new(snapshots, store.clone(), Arc::clone(&metrics)).run());
-        }
-        let started = Arc::new(AtomicBool::new(false));
+        let snapshot_flushes = source.snapshots.clone().map(|snapshots| {
+            let (flushes, asked) = mpsc::channel(1);
+            let writer = Writer::new(snapshots, store.clone(), Arc::clone(&metrics));
+            state.spawn(writer.run(asked));
+            flushes
+        });
+        let (has_started, started) = watch::channel(false);
         let keys = KeysRevision::default();
         let listener = ChangeListener {
             store,
@@ -147,7 +150,7 @@ impl System {
             cohorts: cohorts.clone(),
             keys: keys.clone(),
             poll: config.poll,
-            started: Arc::clone(&started),
+            started: has_started,
             metrics: Arc::clone(&metrics),
             snapshots: source.snapshots,
         };
@@ -177,6 +180,7 @@ impl System {
             standing_limit: config.standing_limit,
             requests: Shares::new(0),
             started,
+            snapshot_flushes,
             metrics,
             stale_after: config.poll * STALE_AFTER_POLLS + STALE_AFTER,
             arbiters,

@@ -65,6 +65,18 @@ pub fn burgee_in(directory: &Path, args: &[&str]) -> Finished {
     finish(command().args(args).current_dir(directory))
 }
 
+/// Runs `burgee` from a shell that has run this first, such as `ulimit -n 64`.
+pub fn burgee_under(first: &str, args: &[&str]) -> Finished {
+    let mut command = Command::new("/bin/sh");
+    command
+        .env_clear()
+        .stdin(Stdio::null())
+        .args(["-c", &format!("{first} && exec \"$0\" \"$@\"")])
+        .arg(program_path())
+        .args(args);
+    finish(&mut command)
+}
+
 fn finish(command: &mut Command) -> Finished {
     let mut child = command
         .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ use crate::program::command;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// Says how a server is started. Whatever is not said has a default that suits a test.
@@ -203,13 +203,18 @@ impl TestServer {
         crate::program::signal(id, "TERM");
     }
 
+    /// Waits for its end.
+    pub fn wait(&self) -> ExitStatus {
+        eventually("the server to stop", || {
+            let mut child = self.child.lock().expect("no user panics");
+            child.try_wait().expect("it is our child")
+        })
+    }
+
     /// Waits for its end; the exit code must be 0.
     #[track_caller]
     pub fn expect_clean_exit(&self) {
-        let status = eventually("the server to stop", || {
-            let mut child = self.child.lock().expect("no user panics");
-            child.try_wait().expect("it is our child")
-        });
+        let status = self.wait();
         assert_eq!(status.code(), Some(0), "log:\n{}", self.log());
     }
 }

@@ -10,6 +10,7 @@
 //! [`observer`] hears how long things took.
 
 pub mod change_feed;
+pub mod diagnosis;
 pub mod error;
 pub mod fingerprint;
 pub mod models;

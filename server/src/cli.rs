@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod doctor;
 pub mod export;
 pub mod healthcheck;
 pub mod import;
@@ -83,6 +84,7 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Import(args) => import::run(&args, out, err),
         Command::Check(args) => wait(check::run(&args, out, err)),
         Command::Migrate(args) => wait(migrate::run(&args, out)),
+        Command::Doctor(args) => doctor::run(&args, out),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
         Command::OpenApi => openapi::run(out),
         Command::Token(args) => wait(token::run(&args, out, err)),

@@ -5,8 +5,10 @@
 
 mod browsers;
 mod commands;
+mod doctor;
 mod events;
 mod faults;
+mod lifecycle;
 mod limits;
 mod serve;
 mod streams;
@@ -18,7 +20,9 @@ pub use commands::{
     ApplyArgs, CheckArgs, Cli, Command, DatabaseArgs, ExportArgs, HealthcheckArgs, ImportArgs,
     MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
 };
+pub use doctor::DoctorArgs;
 pub use faults::ConfigError;
+pub use lifecycle::LifecycleConfig;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};
 pub use table::settings_table;
 

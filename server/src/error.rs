@@ -24,6 +24,9 @@ use utoipa::ToSchema;
 /// When to try again after there was no room to decode a large body.
 const DECODER_RETRY: Duration = Duration::from_secs(1);
 
+/// When to try again while the server starts.
+const START_RETRY: Duration = Duration::from_secs(1);
+
 /// With what status work is refused when there is too much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OverloadStatus {
@@ -80,6 +83,9 @@ pub enum ApiError {
         /// With what status to say so.
         status: OverloadStatus,
     },
+    /// The server has nothing to answer from yet.
+    #[error("starting")]
+    Starting,
     /// The request ran out of time.
     #[error("timed out")]
     TimedOut,
@@ -211,7 +217,8 @@ impl ApiError {
                 json("invalid_request", "not_found", "Endpoint not found."),
             ),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, Content::Empty),
-            Self::TimedOut
+            Self::Starting
+            | Self::TimedOut
             | Self::Unavailable
             | Self::DatabaseUnavailable
             | Self::Database
@@ -222,6 +229,10 @@ impl ApiError {
 
     fn failure(&self) -> (StatusCode, Content) {
         match self {
+            Self::Starting => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                text("The server is starting. Please try again in a moment."),
+            ),
             Self::TimedOut => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 text(
@@ -268,6 +279,7 @@ impl ApiError {
             Self::RateLimited { retry_after } | Self::Busy { retry_after, .. } => {
                 Some(*retry_after)
             }
+            Self::Starting => Some(START_RETRY),
             Self::AsJson(error) => error.retry_after(),
             _ => None,
         }

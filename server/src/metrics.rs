@@ -1,6 +1,6 @@
 //! What the HTTP edge counts, and how `/metrics` writes it. Labels come from closed lists, never from a request.
 
-mod cgroup;
+pub(crate) mod cgroup;
 mod process;
 mod text;
 

@@ -1,4 +1,4 @@
-//! What every request passes on its way in and out: the bound on requests under way, CORS, crashes, unread bodies, counters
+//! What every request passes on its way in and out: whether any are taken, the bound on those under way, CORS, crashes, unread bodies, counters
 //! and the access line.
 //!
 //! One function instead of a stack of layers, so that the order can be read off it. It knows no route's business.
@@ -17,7 +17,7 @@ use crate::state::Edge;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
@@ -46,6 +46,8 @@ pub async fn edge(
 
     let mut answer = if let Some(response) = cors::preflight(&method, request.headers()) {
         Ok(request.into_response(response))
+    } else if edge.lifecycle.is_starting() && !route.is_operations() {
+        Ok(request.into_response(told(route, &ApiError::Starting)))
     } else if let Some(_in_flight) = admit(&edge, route) {
         // The one span of a request; inside, only log lines.
         let span =
@@ -60,6 +62,11 @@ pub async fn edge(
         Err(response) => response,
     };
     origin.allow(response.headers_mut());
+    if edge.lifecycle.is_draining() {
+        // Whoever keeps this connection would meet a closed one soon.
+        let head = response.head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     let status = response.status();
     if status != StatusCode::REQUEST_TIMEOUT {
         body.drain(edge.config.body.received).await;

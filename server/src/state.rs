@@ -4,6 +4,7 @@ use crate::body::BodyLimits;
 use crate::client_address::Network;
 use crate::credential::Credentials;
 use crate::error::OverloadStatus;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::openapi::Document;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
@@ -92,6 +93,8 @@ pub struct Edge {
     pub slow: SlowRequests,
     /// Who listens to changes.
     pub streams: Arc<Streams>,
+    /// Whether requests are taken.
+    pub lifecycle: Arc<Lifecycle>,
 }
 
 impl Edge {
@@ -104,6 +107,7 @@ impl Edge {
             rate_limits: RateLimits::new(&config.rate_limits),
             slow: SlowRequests::new(config.slow_after),
             streams: Arc::new(Streams::new(config.streams, registry)),
+            lifecycle: Arc::new(Lifecycle::default()),
             config,
         }
     }

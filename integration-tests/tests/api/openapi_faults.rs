@@ -23,7 +23,12 @@ const UNREACHABLE: [(&str, &str); 2] = [
 ];
 
 /// Errors that need a database that can be taken away, which a file cannot.
-const OUTAGES: [&str; 3] = ["unavailable", "database_unavailable", "timed_out"];
+const OUTAGES: [&str; 4] = [
+    "starting",
+    "unavailable",
+    "database_unavailable",
+    "timed_out",
+];
 
 fn every_documented_error_is_reached(kind: Kind) {
     let scripts = tempfile::tempdir().unwrap();
@@ -449,8 +454,11 @@ fn refused_in_outage(
     reached.by(&server, "database_unavailable", |_, draft| {
         draft.bearer("phx_another")
     });
-    database.server().resume().unwrap();
     drop(server);
+    let server = prepare(TestServer::with(database), scripts).spawn();
+    reached.each("starting", |operation| until(&server, operation, &[503]));
+    drop(server);
+    database.server().resume().unwrap();
     let mut server = prepare(TestServer::with(database), scripts);
     for (name, value) in [
         ("BURGEE_POOL_ACQUIRE_TIMEOUT_MS", "600000"),

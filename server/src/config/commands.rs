@@ -1,7 +1,7 @@
 //! The command line: every command and its options.
 
 use super::faults::{ConfigError, Faults};
-use super::{DatabaseUrl, ServeOptions};
+use super::{DatabaseUrl, DoctorArgs, ServeOptions};
 use crate::import::Source;
 use crate::project_file::{Format, is_scope};
 use burgee_schema::PoolConfig;
@@ -26,8 +26,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve flag evaluations over HTTP
     ///
-    /// Runs pending migrations, applies the project file if one is given, and then answers /flags, /decide, health checks
-    /// and /metrics until it is told to stop (SIGTERM or Ctrl-C); running requests end first.
+    /// Answers health checks and /metrics at once, runs pending migrations, applies the project file if one is given, and
+    /// then answers /flags, /decide and the rest until it is told to stop (SIGTERM or Ctrl-C); running requests end first. A
+    /// second signal ends it at once.
     #[command(after_help = "Examples:
   burgee serve --demo
   burgee serve --project flags.yaml --watch
@@ -76,6 +77,17 @@ pub enum Command {
   burgee migrate
   burgee migrate --status")]
     Migrate(MigrateArgs),
+    /// Check whether a server with these settings would get on here: machine, files, database
+    ///
+    /// Takes the settings of `burgee serve`, from the same options and variables. Looks at the settings themselves, threads
+    /// against CPU limits, memory, file descriptors, addresses, directories, and the database: whether it answers and how
+    /// fast, version, clock, migrations, connections, notifications. Changes nothing. Prints what it found and what to do;
+    /// exits with 1 when something fails, and with --strict when there is anything to complain of.
+    #[command(after_help = "Examples:
+  burgee doctor
+  burgee doctor --database-url postgres://burgee:secret@db/burgee --replicas 3
+  burgee doctor --json --strict")]
+    Doctor(Box<DoctorArgs>),
     /// Ask a running server whether it is ready; exit with 0 if so, else with 1
     #[command(after_help = "Example:
   burgee healthcheck --url http://127.0.0.1:8080/_readiness")]

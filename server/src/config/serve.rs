@@ -4,6 +4,7 @@ use super::DatabaseUrl;
 use super::browsers::BrowserOptions;
 use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
+use super::lifecycle::{LifecycleConfig, LifecycleOptions};
 use super::limits::LimitOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
@@ -195,15 +196,6 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     keep_alive_s: String,
-    /// How long running requests may take to end when the server stops, in seconds
-    #[arg(
-        long,
-        env = "BURGEE_SHUTDOWN_TIMEOUT_S",
-        default_value = "10",
-        value_name = "S",
-        help_heading = "Requests"
-    )]
-    shutdown_timeout_s: String,
     /// The status of a refusal under overload: 503, or 504 for SDKs that try again only on that
     #[arg(
         long,
@@ -213,6 +205,9 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     overload_status: String,
+
+    #[command(flatten)]
+    lifecycle: LifecycleOptions,
 
     #[command(flatten)]
     threads: ThreadOptions,
@@ -304,8 +299,8 @@ pub struct ServeConfig {
     pub max_connections: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a stop may take.
-    pub shutdown_timeout: Duration,
+    /// How a stop goes.
+    pub lifecycle: LifecycleConfig,
     /// 503 or 504.
     pub overload_status: u16,
     /// Threads of each kind.
@@ -406,7 +401,7 @@ impl ServeOptions {
             max_in_flight: f.number("max-in-flight", &self.max_in_flight, 1..=1_000_000),
             max_connections: f.number("max-connections", &self.max_connections, 1..=1_000_000),
             keep_alive: f.seconds("keep-alive-s", &self.keep_alive_s, 0),
-            shutdown_timeout: f.seconds("shutdown-timeout-s", &self.shutdown_timeout_s, 0),
+            lifecycle: self.lifecycle.resolve(f),
             overload_status: f.word(
                 "overload-status",
                 &self.overload_status,

@@ -34,7 +34,8 @@ fn defaults() {
     assert_eq!(config.body_limit, 2 * 1024 * 1024);
     assert_eq!(config.decompressed_limit, 20 * 1024 * 1024);
     assert_eq!(config.max_in_flight, 4096);
-    assert_eq!(config.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(config.lifecycle.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!(config.lifecycle.drain_delay, Duration::ZERO);
     assert_eq!(config.overload_status, 503);
     assert_eq!(config.log, LogConfig::default());
     assert_eq!(config.rate_limits, RateLimitConfig::default());
@@ -91,7 +92,7 @@ fn rates_have_a_burst_and_proxies_a_range() {
 #[test]
 fn switches_and_values() {
     type Test = fn(&ServeConfig) -> bool;
-    let cases: [(&[&str], Test); 17] = [
+    let cases: [(&[&str], Test); 18] = [
         (&[], |c| {
             c.remote_config.autocapture_opt_out && c.static_dir.is_none()
         }),
@@ -100,6 +101,9 @@ fn switches_and_values() {
         }),
         (&["--static-dir", "dist"], |c| {
             c.static_dir.as_deref() == Some("dist".as_ref())
+        }),
+        (&["--drain-delay", "7", "--shutdown-timeout", "0"], |c| {
+            c.lifecycle.drain_delay.as_secs() == 7 && c.lifecycle.shutdown_timeout.is_zero()
         }),
         (&["--demo"], |c| c.demo),
         (&["--demo=yes"], |c| c.demo),
