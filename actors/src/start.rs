@@ -19,7 +19,7 @@ use crate::seat::{Seat, SeatPlan};
 use crate::service_time::{Calibration, ServiceTime};
 use crate::shares::Shares;
 use crate::snapshot::Writer;
-use crate::standing_queue::StandingQueue;
+use crate::standing_queue::{StandingLimit, StandingQueue};
 use crate::system::{Config, Source, StartError, System};
 use actix::dev::ToEnvelope;
 use actix::{Actor, Context, Handler, Supervised, Supervisor};
@@ -73,8 +73,10 @@ impl System {
         let watch = |runtime| metrics.runtimes.watch(runtime, 0);
         store.runtime().spawn(watch(Runtime::Database));
         let calibration = Arc::new(Calibration::new());
+        let standing_limit = StandingLimit::new(config.standing_limit);
         let plans = Plans {
             config,
+            standing_limit: &standing_limit,
             metrics: &metrics,
             calibration: &calibration,
         };
@@ -163,7 +165,7 @@ impl System {
             courier: None,
             shares: Shares::new(capacity),
             service,
-            standing: Arc::new(StandingQueue::new(config.standing_limit, Instant::now())),
+            standing: Arc::new(StandingQueue::new(&standing_limit, Instant::now())),
             metrics: Arc::clone(&metrics),
         };
         Ok(Self {
@@ -177,7 +179,7 @@ impl System {
             admission,
             worker_seats,
             worker: None,
-            standing_limit: config.standing_limit,
+            standing_limit,
             requests: Shares::new(0),
             started,
             snapshot_flushes,
@@ -232,6 +234,7 @@ impl Arbiters {
 /// How every evaluator is started.
 struct Plans<'a> {
     config: &'a Config,
+    standing_limit: &'a StandingLimit,
     metrics: &'a Arc<Metrics>,
     calibration: &'a Arc<Calibration>,
 }
@@ -291,7 +294,7 @@ impl Plans<'_> {
         SeatPlan {
             lane,
             capacity,
-            standing_limit: self.config.standing_limit,
+            standing_limit: self.standing_limit.clone(),
             calibration: Arc::clone(self.calibration),
             metrics: Arc::clone(self.metrics),
             mailbox: self.metrics.mailbox(name, instance, capacity),
@@ -301,7 +304,7 @@ impl Plans<'_> {
     fn at_workers(&self) -> WorkerSeats {
         WorkerSeats {
             capacity: self.config.evaluator_capacity,
-            standing_limit: self.config.standing_limit,
+            standing_limit: self.standing_limit.clone(),
             calibration: Arc::clone(self.calibration),
             metrics: Arc::clone(self.metrics),
             seated: AtomicU32::new(0),
@@ -312,7 +315,7 @@ impl Plans<'_> {
 /// How to seat an evaluator at an HTTP worker.
 pub(crate) struct WorkerSeats {
     capacity: usize,
-    standing_limit: Option<Duration>,
+    standing_limit: StandingLimit,
     calibration: Arc<Calibration>,
     metrics: Arc<Metrics>,
     seated: AtomicU32,
@@ -324,7 +327,7 @@ impl WorkerSeats {
         SeatPlan {
             lane: evaluator::Lane::Inline,
             capacity: self.capacity,
-            standing_limit: self.standing_limit,
+            standing_limit: self.standing_limit.clone(),
             calibration: Arc::clone(&self.calibration),
             metrics: Arc::clone(&self.metrics),
             mailbox: self

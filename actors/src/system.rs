@@ -19,7 +19,7 @@ use crate::seat::Seat;
 use crate::shares::{Place, Shares};
 use crate::snapshot::Snapshots;
 use crate::stages::{Stage, StageTimer, Stages};
-use crate::standing_queue::Pressure;
+use crate::standing_queue::{Pressure, StandingLimit};
 use crate::start::WorkerSeats;
 use crate::static_members::StaticMembers;
 use crate::worker_queue::WorkerQueue;
@@ -163,7 +163,7 @@ pub struct System {
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,
     /// The queue before the HTTP worker whose handle this is.
     pub(crate) worker: Option<Arc<WorkerQueue>>,
-    pub(crate) standing_limit: Option<Duration>,
+    pub(crate) standing_limit: StandingLimit,
     /// What the projects hold of the requests under way.
     pub(crate) requests: Arc<Shares>,
     pub(crate) started: watch::Receiver<bool>,
@@ -184,7 +184,7 @@ impl System {
         let Some(arbiter) = Arbiter::try_current() else {
             return self.clone();
         };
-        let queue = WorkerQueue::new(self.standing_limit, &self.metrics);
+        let queue = WorkerQueue::new(&self.standing_limit, &self.metrics);
         actix_rt::spawn(Arc::clone(&queue).run());
         let courier = Courier::new(self.metrics.answers_waiting.clone());
         actix_rt::spawn(Arc::clone(&courier).run());
@@ -200,6 +200,11 @@ impl System {
             worker: Some(queue),
             ..self.clone()
         }
+    }
+
+    /// Changes how long requests may wait for a thread when they have waited so for a while, for all queues at once.
+    pub fn set_standing_limit(&self, limit: Option<Duration>) {
+        self.standing_limit.set(limit);
     }
 
     /// Stops the actors' threads. Call it when no request is under way any more.

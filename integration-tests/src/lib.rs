@@ -24,5 +24,5 @@ mod test_server;
 
 pub use builders::{FlagBuilder, ProjectBuilder, filter};
 pub use database::{Database, Kind};
-pub use program::{Finished, burgee, burgee_in, burgee_under, program_path};
+pub use program::{Finished, burgee, burgee_in, burgee_under, burgee_with, program_path};
 pub use test_server::{ServerBuilder, TestServer};

@@ -60,6 +60,11 @@ pub fn burgee(args: &[&str]) -> Finished {
     finish(command().args(args))
 }
 
+/// Runs `burgee` in an environment of just these variables.
+pub fn burgee_with(variables: &[(&str, &str)], args: &[&str]) -> Finished {
+    finish(command().envs(variables.iter().copied()).args(args))
+}
+
 /// Runs `burgee` in a working directory of its own.
 pub fn burgee_in(directory: &Path, args: &[&str]) -> Finished {
     finish(command().args(args).current_dir(directory))

@@ -199,8 +199,25 @@ impl TestServer {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name, such as `HUP`.
+    pub fn signal(&self, name: &str) {
         let id = self.child.lock().expect("no user panics").id();
-        crate::program::signal(id, "TERM");
+        crate::program::signal(id, name);
+    }
+
+    /// Waits for a line of the log, an object, that a test of its fields accepts.
+    #[track_caller]
+    pub fn wait_for_line(&self, what: &str, accepts: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, || {
+            let log = self.log();
+            let lines = log
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            lines.into_iter().find(&accepts)
+        })
     }
 
     /// Waits for its end.

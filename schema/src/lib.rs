@@ -17,6 +17,7 @@ pub mod models;
 pub mod observer;
 pub mod pool;
 pub mod store;
+pub mod trust;
 pub mod write;
 
 mod batch;
@@ -25,12 +26,15 @@ mod database_url;
 mod event_write;
 mod look_up;
 mod migrate;
+mod replica;
 mod runtime;
 mod tables;
 
 pub use change_feed::{ChangeFeed, Synchronised};
 pub use error::{StoreError, chain};
 pub use observer::{QueryKind, StoreObserver};
-pub use pool::PoolConfig;
+pub use pool::{PoolConfig, ReplicaConfig};
+pub use replica::ReplicaStatus;
 pub use store::Store;
+pub use trust::{Roots, Trust, TrustError};
 pub use write::WriteTransaction;

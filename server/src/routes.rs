@@ -319,10 +319,37 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let is_elsewhere = state.edge.config.metrics_elsewhere;
+    let settings = &state.edge.config;
+    let (metrics, admin) = (settings.metrics_elsewhere, settings.admin_elsewhere);
     with(state, move |config| {
         configure_flags(config);
+        configure_health(config);
         configure_events(config);
+        if !metrics && !admin {
+            configure_metrics(config);
+        }
+        if !admin {
+            configure_admin(config);
+        }
+    })
+}
+
+/// Builds the application that changes and shows the server on an address of its own.
+pub fn admin_app(
+    state: AppState,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let is_elsewhere = state.edge.config.metrics_elsewhere;
+    with(state, move |config| {
+        configure_health(config);
+        configure_admin(config);
         if !is_elsewhere {
             configure_metrics(config);
         }
@@ -369,14 +396,20 @@ fn with(
 /// Registers every route, and what answers all other paths.
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
+    configure_health(config);
     configure_events(config);
     configure_metrics(config);
+    configure_admin(config);
     config.default_service(web::to(not_found));
 }
 
 fn configure_metrics(config: &mut web::ServiceConfig) {
     both(config, Route::Metrics, |it| read_only(it, metrics::show));
 }
+
+/// Registers what changes the server, and what shows it to people: served on `--admin-listen` alone where that is given. Whatever
+/// needs a personal key that may write belongs here.
+fn configure_admin(_config: &mut web::ServiceConfig) {}
 
 fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::Flags, |it| flags::register(it, Route::Flags));
@@ -405,6 +438,9 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::RemoteConfigScript, browser::register_script);
     both(config, Route::Surveys, browser::register_surveys);
     both(config, Route::Static, browser::register_files);
+}
+
+fn configure_health(config: &mut web::ServiceConfig) {
     for route in [Route::Liveness, Route::Healthz, Route::Livez] {
         both(config, route, |it| read_only(it, health::liveness));
     }

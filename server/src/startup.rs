@@ -16,6 +16,8 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics;
 use crate::project_file::{self, ApplyOptions};
 use crate::state::HttpConfig;
+use crate::tls::TlsError;
+use crate::trace::TraceError;
 use burgee_actors::{Config, Database, Preparation, Snapshots, Source, System};
 use burgee_schema::{Store, StoreError, chain};
 use chrono::Utc;
@@ -52,6 +54,12 @@ pub enum StartupError {
     /// The address, or the server itself.
     #[error("the address cannot be listened on")]
     Listen(#[source] io::Error),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The export of traces.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
     /// Signals cannot be listened for.
     #[error("signals cannot be listened for")]
     Signals(#[source] io::Error),
@@ -203,7 +211,8 @@ async fn apply(store: &Store, file: &str, text: &str, lenient: bool) -> Result<(
     Ok(())
 }
 
-fn http_config(config: &ServeConfig) -> HttpConfig {
+/// Returns the settings of the edge.
+pub(crate) fn http_config(config: &ServeConfig) -> HttpConfig {
     let mut http = HttpConfig {
         base_path: config.base_path.clone(),
         request_timeout: config.request_timeout,
@@ -215,6 +224,7 @@ fn http_config(config: &ServeConfig) -> HttpConfig {
         remote_config: config.remote_config,
         static_dir: config.static_dir.clone(),
         metrics_elsewhere: config.metrics_listen.is_some(),
+        admin_elsewhere: config.admin_listen.is_some(),
         streams: config.streams,
         public_url: config.public_url.clone(),
         overload_status: match config.overload_status {

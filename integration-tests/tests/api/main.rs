@@ -28,6 +28,7 @@ macro_rules! on_both_databases {
     };
 }
 
+mod admin_listener;
 mod browsers;
 mod changes;
 mod command_line;
@@ -56,16 +57,21 @@ mod posthog_clients;
 mod privacy;
 mod python_sdk;
 mod rate_limits;
+mod reload;
 mod remote_payloads;
 mod replay;
 mod replicas;
+mod request_ids;
 mod rolling_restart;
 mod scale;
 mod selection;
+mod settings;
 mod shapes;
 mod snapshot;
 mod stored_data;
 mod streams;
+mod tls;
+mod traces;
 mod unhealthy_database;
 mod visibility;
 mod worked_examples;

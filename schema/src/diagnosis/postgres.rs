@@ -9,7 +9,7 @@ use futures_util::stream::poll_fn;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 
 /// Questions of which the time is taken.
 const ROUND_TRIPS: usize = 9;
@@ -134,13 +134,12 @@ pub async fn notification_trip(url: &str, limit: Duration) -> Result<Option<Dura
 
 /// Connects; what is heard on channels comes out of the receiver. The session ends with the client.
 async fn connect(url: &str) -> Result<(Client, mpsc::Receiver<String>), StoreError> {
-    let Target::Postgres(config) = Target::parse(url)? else {
+    let Target::Postgres(server) = Target::parse(url)? else {
         return Err(StoreError::Config(
             "the URL is not that of a Postgres".to_owned(),
         ));
     };
-    let config: Config = *config;
-    let connected = config.connect(NoTls).await;
+    let connected = server.config.connect(server.tls).await;
     let (client, mut connection) =
         connected.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     let (tell, heard) = mpsc::channel(HEARD);

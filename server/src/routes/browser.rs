@@ -58,7 +58,7 @@ async fn script(
 
 /// Returns the remote config of a token that is known: the path is anybody's text.
 async fn known<'a>(token: &'a str, state: &AppState) -> Result<RemoteConfig<'a>, ApiError> {
-    let deadline = Instant::now() + state.edge.config.request_timeout;
+    let deadline = Instant::now() + state.edge.live.load().request_timeout;
     let project = state.system.project(token, deadline).await?;
     project.ok_or(ApiError::NoSuchObject)?;
     Ok(RemoteConfig::new(token, state.edge.config.remote_config))

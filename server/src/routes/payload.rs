@@ -32,7 +32,7 @@ async fn find(
     state: &AppState,
     key: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let deadline = Instant::now() + state.edge.config.request_timeout;
+    let deadline = Instant::now() + state.edge.live.load().request_timeout;
     let keyed = Keyed::enter(state, request, deadline).await?;
     let id = keyed.project_id();
     if keyed.key.project() != id {

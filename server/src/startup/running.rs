@@ -5,9 +5,12 @@ use crate::config::{LifecycleConfig, ServeConfig};
 use crate::credential::Credentials;
 use crate::lifecycle::Lifecycle;
 use crate::openapi::Document;
-use crate::routes::{app, metrics_app};
+use crate::reload::Reloader;
+use crate::routes::{admin_app, app, metrics_app};
 use crate::state::{AppState, Edge};
 use crate::streams::{Streams, hang_up_when_stalled};
+use crate::tls::Certificates;
+use crate::trace::Tracer;
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::rt::task::JoinHandle;
@@ -23,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// What writers get at least, however long requests took to end.
 const LEAST_TO_WRITE: Duration = Duration::from_secs(2);
+/// How long what is known of sampled requests may hold up a stop.
+const TRACES_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that listens.
 pub(super) struct Running {
@@ -30,6 +35,9 @@ pub(super) struct Running {
     handle: ServerHandle,
     /// Serves metrics, where they have an address of their own.
     metrics: Option<ServerHandle>,
+    /// Serves what changes and shows the server, where that has an address of its own.
+    admin: Option<ServerHandle>,
+    tracer: Option<Arc<Tracer>>,
     pub(super) system: System,
     streams: Arc<Streams>,
     pub(super) lifecycle: Arc<Lifecycle>,
@@ -48,14 +56,19 @@ impl Running {
         let metrics = Metrics::register(&mut registry, store.clone());
         let mut edge = Edge::new(http_config(config), &mut registry);
         edge.lifecycle = Arc::new(Lifecycle::starting());
+        let traces = config.traces.as_ref();
+        let tracer = traces.map(|it| Tracer::start(it, &mut registry));
+        edge.tracer = tracer.transpose()?.map(Arc::new);
+        let certificates = config.tls.as_ref().map(Certificates::load).transpose()?;
+        let certificates = certificates.map(Arc::new);
         let actors = actor_config(config);
         let system = System::start_from(source, &actors, store.clone(), metrics).await?;
         let state = AppState {
-            document: Arc::new(Document::new(&edge.config.base_path)?),
-            edge: Arc::new(edge),
             system: system.clone(),
             credentials: Arc::new(Credentials::new(store.clone(), &system)),
             registry: Arc::new(registry),
+            document: Arc::new(Document::new(&edge.config.base_path)?),
+            edge: Arc::new(edge),
         };
         let streams = Arc::clone(&state.edge.streams);
         let lifecycle = Arc::clone(&state.edge.lifecycle);
@@ -63,17 +76,29 @@ impl Running {
             .metrics_listen
             .map(|address| serve_metrics(address, state.clone()))
             .transpose()?;
-        let (server, address) = listen(config, state)?;
+        let admin = config
+            .admin_listen
+            .map(|address| serve_admin(address, state.clone(), certificates.as_ref()))
+            .transpose()?;
+        let tracer = state.edge.tracer.clone();
+        let reloader = Reloader {
+            given: config.given.clone(),
+            tls: config.tls.clone(),
+            certificates: certificates.clone(),
+            tls_watch: config.tls_watch,
+            edge: Arc::clone(&state.edge),
+            system: system.clone(),
+        };
+        actix_web::rt::spawn(reloader.run());
+        let (server, address) = listen(config, state, certificates.as_ref())?;
         log_plan(&config.budget);
         tracing::info!(%address, database = %config.database_url, "listening");
         Ok(Self {
             handle: server.handle(),
             server: actix_web::rt::spawn(server),
-            metrics: metrics.map(|server| {
-                let handle = server.handle();
-                actix_web::rt::spawn(server);
-                handle
-            }),
+            metrics: metrics.map(run_beside),
+            admin: admin.map(run_beside),
+            tracer,
             system,
             streams,
             lifecycle,
@@ -113,6 +138,9 @@ impl Running {
         // These would never end by themselves.
         self.streams.stop();
         self.handle.stop(true).await;
+        if let Some(admin) = &self.admin {
+            admin.stop(true).await;
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         tracing::info!("no request is under way; writing what waits to be written");
         self.system.finish(left.max(LEAST_TO_WRITE)).await;
@@ -126,10 +154,23 @@ impl Running {
             metrics.stop(false).await;
         }
         self.system.stop();
+        if let Some(tracer) = &self.tracer {
+            tracer.finish(TRACES_PATIENCE);
+        }
     }
 }
 
-fn listen(config: &ServeConfig, state: AppState) -> Result<(Server, SocketAddr), StartupError> {
+fn run_beside(server: Server) -> ServerHandle {
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    handle
+}
+
+fn listen(
+    config: &ServeConfig,
+    state: AppState,
+    certificates: Option<&Arc<Certificates>>,
+) -> Result<(Server, SocketAddr), StartupError> {
     let workers = Arc::new(AtomicU32::new(0));
     let server = HttpServer::new(move || {
         let worker = workers.fetch_add(1, Ordering::Relaxed);
@@ -141,9 +182,12 @@ fn listen(config: &ServeConfig, state: AppState) -> Result<(Server, SocketAddr),
     .keep_alive(config.keep_alive)
     .shutdown_timeout(config.lifecycle.shutdown_timeout.as_secs())
     .disable_signals()
-    .on_connect(hang_up_when_stalled)
-    .bind(config.listen)
-    .map_err(StartupError::Listen)?;
+    .on_connect(hang_up_when_stalled);
+    let bound = match certificates {
+        Some(shown) => server.bind_rustls_0_23(config.listen, shown.server_config()?),
+        None => server.bind(config.listen),
+    };
+    let server = bound.map_err(StartupError::Listen)?;
     let address = server.addrs().first().copied().unwrap_or(config.listen);
     Ok((server.run(), address))
 }
@@ -158,6 +202,28 @@ fn serve_metrics(address: SocketAddr, state: AppState) -> Result<Server, Startup
         .map_err(StartupError::Listen)?;
     let address = server.addrs().first().copied().unwrap_or(address);
     tracing::info!(%address, "metrics are served");
+    Ok(server.run())
+}
+
+/// Begins to listen for those who run the server: one thread, a few connections.
+fn serve_admin(
+    address: SocketAddr,
+    state: AppState,
+    certificates: Option<&Arc<Certificates>>,
+) -> Result<Server, StartupError> {
+    let server = HttpServer::new(move || admin_app(state.clone()))
+        .workers(1)
+        .max_connections(256)
+        .shutdown_timeout(2)
+        .disable_signals()
+        .on_connect(hang_up_when_stalled);
+    let bound = match certificates {
+        Some(shown) => server.bind_rustls_0_23(address, shown.server_config()?),
+        None => server.bind(address),
+    };
+    let server = bound.map_err(StartupError::Listen)?;
+    let address = server.addrs().first().copied().unwrap_or(address);
+    tracing::info!(%address, "the admin side is served");
     Ok(server.run())
 }
 
