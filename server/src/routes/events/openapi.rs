@@ -74,10 +74,13 @@ fn plain(id: &str, summary: &str) -> Operation {
         .answers_nothing(204, "The events of a beacon were taken.")
         .fails::<JsonError>(faults::of_any())
         .fails::<JsonError>(plain_faults(faults::broken_bodies()))
-        .fails::<JsonError>([Fault::events(
-            "unsupported_compression",
-            &CaptureError::Body(BodyError::UnsupportedCompression),
-        )])
+        .fails::<JsonError>([
+            Fault::events(
+                "unsupported_compression",
+                &CaptureError::Body(BodyError::UnsupportedCompression),
+            ),
+            Fault::events("too_many_events", &too_many()),
+        ])
 }
 
 fn in_query(id: &str) -> Operation {
@@ -114,7 +117,6 @@ fn plain_faults(bodies: Vec<(&'static str, BodyError)>) -> Vec<Fault> {
         .into_iter()
         .map(|(name, error)| (name, CaptureError::Body(error)));
     let others = [
-        ("too_many_events", too_many()),
         ("no_events", CaptureError::NoEvents),
         ("no_name", CaptureError::NoName),
         ("no_distinct_id", CaptureError::NoDistinctId),
