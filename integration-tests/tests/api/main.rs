@@ -40,6 +40,7 @@ mod event_requests;
 mod events;
 mod events_durability;
 mod import;
+mod import_rules;
 mod local_definitions;
 mod local_evaluation;
 mod memberships;
