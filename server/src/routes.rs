@@ -7,6 +7,7 @@ mod definitions;
 mod events;
 mod events_v1;
 mod flags;
+mod gate;
 mod health;
 mod index;
 mod keyed;
