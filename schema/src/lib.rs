@@ -10,12 +10,14 @@
 //! [`observer`] hears how long things took.
 
 pub mod change_feed;
+pub mod diagnosis;
 pub mod error;
 pub mod fingerprint;
 pub mod models;
 pub mod observer;
 pub mod pool;
 pub mod store;
+pub mod trust;
 pub mod write;
 
 mod batch;
@@ -24,12 +26,15 @@ mod database_url;
 mod event_write;
 mod look_up;
 mod migrate;
+mod replica;
 mod runtime;
 mod tables;
 
 pub use change_feed::{ChangeFeed, Synchronised};
 pub use error::{StoreError, chain};
 pub use observer::{QueryKind, StoreObserver};
-pub use pool::PoolConfig;
+pub use pool::{PoolConfig, ReplicaConfig};
+pub use replica::ReplicaStatus;
 pub use store::Store;
+pub use trust::{Roots, Trust, TrustError};
 pub use write::WriteTransaction;

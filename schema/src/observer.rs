@@ -27,11 +27,13 @@ pub enum QueryKind {
     Changes,
     /// Secret tokens and personal keys.
     Keys,
+    /// How far a read replica is.
+    Replica,
 }
 
 impl QueryKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ping,
         Self::Projects,
         Self::Definitions,
@@ -42,6 +44,7 @@ impl QueryKind {
         Self::FlagCalls,
         Self::Changes,
         Self::Keys,
+        Self::Replica,
     ];
 
     /// Returns its name in metrics.
@@ -57,6 +60,7 @@ impl QueryKind {
             Self::FlagCalls => "flag_calls",
             Self::Changes => "changes",
             Self::Keys => "keys",
+            Self::Replica => "replica",
         }
     }
 }

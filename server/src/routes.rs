@@ -4,8 +4,11 @@
 
 mod browser;
 mod definitions;
+mod described;
+mod docs;
 mod events;
 mod events_v1;
+mod faults;
 mod flags;
 mod gate;
 mod health;
@@ -17,6 +20,8 @@ mod passage;
 mod payload;
 mod query;
 mod streams;
+
+pub(crate) use described::{describe, described};
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -103,13 +108,19 @@ pub enum Route {
     Metrics,
     /// `/`
     Index,
+    /// `/openapi.json`
+    OpenApi,
+    /// `/docs`
+    Docs,
+    /// What the page at `/docs` asks for
+    DocsPart,
     /// Any other path.
     Unmatched,
 }
 
 impl Route {
     /// Every route with a path.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
@@ -145,6 +156,9 @@ impl Route {
         Self::Readyz,
         Self::Metrics,
         Self::Index,
+        Self::OpenApi,
+        Self::Docs,
+        Self::DocsPart,
     ];
 
     /// Returns the path, without a trailing slash; for unmatched paths, a word that is none.
@@ -187,7 +201,18 @@ impl Route {
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
             Self::Index => "/",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
+            Self::DocsPart => "/docs/{part}",
             Self::Unmatched => "unmatched",
+        }
+    }
+
+    /// Returns the path as the OpenAPI document spells it.
+    pub const fn template(self) -> &'static str {
+        match self {
+            Self::Static => "/static/{path}",
+            _ => self.label(),
         }
     }
 
@@ -295,10 +320,37 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let is_elsewhere = state.edge.config.metrics_elsewhere;
+    let settings = &state.edge.config;
+    let (metrics, admin) = (settings.metrics_elsewhere, settings.admin_elsewhere);
     with(state, move |config| {
         configure_flags(config);
+        configure_health(config);
         configure_events(config);
+        if !metrics && !admin {
+            configure_metrics(config);
+        }
+        if !admin {
+            configure_admin(config);
+        }
+    })
+}
+
+/// Builds the application that changes and shows the server on an address of its own.
+pub fn admin_app(
+    state: AppState,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let is_elsewhere = state.edge.config.metrics_elsewhere;
+    with(state, move |config| {
+        configure_health(config);
+        configure_admin(config);
         if !is_elsewhere {
             configure_metrics(config);
         }
@@ -345,14 +397,20 @@ fn with(
 /// Registers every route, and what answers all other paths.
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
+    configure_health(config);
     configure_events(config);
     configure_metrics(config);
+    configure_admin(config);
     config.default_service(web::to(not_found));
 }
 
 fn configure_metrics(config: &mut web::ServiceConfig) {
     both(config, Route::Metrics, |it| read_only(it, metrics::show));
 }
+
+/// Registers what changes the server, and what shows it to people: served on `--admin-listen` alone where that is given. Whatever
+/// needs a personal key that may write belongs here.
+fn configure_admin(_config: &mut web::ServiceConfig) {}
 
 fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::Flags, |it| flags::register(it, Route::Flags));
@@ -381,6 +439,9 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::RemoteConfigScript, browser::register_script);
     both(config, Route::Surveys, browser::register_surveys);
     both(config, Route::Static, browser::register_files);
+}
+
+fn configure_health(config: &mut web::ServiceConfig) {
     for route in [Route::Liveness, Route::Healthz, Route::Livez] {
         both(config, route, |it| read_only(it, health::liveness));
     }
@@ -389,6 +450,9 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     }
     both(config, Route::Startup, |it| read_only(it, health::startup));
     both(config, Route::Index, |it| read_only(it, index::show));
+    both(config, Route::OpenApi, docs::register_document);
+    both(config, Route::Docs, docs::register_page);
+    both(config, Route::DocsPart, docs::register_part);
 }
 
 fn configure_events(config: &mut web::ServiceConfig) {

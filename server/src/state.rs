@@ -4,12 +4,16 @@ use crate::body::BodyLimits;
 use crate::client_address::Network;
 use crate::credential::Credentials;
 use crate::error::OverloadStatus;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::openapi::Document;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
 use crate::routes;
 use crate::slow::SlowRequests;
 use crate::streams::{StreamConfig, Streams};
+use crate::trace::Tracer;
+use arc_swap::ArcSwap;
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
 use std::path::PathBuf;
@@ -42,6 +46,8 @@ pub struct HttpConfig {
     pub slow_after: Option<Duration>,
     /// Whether metrics are served on an address of their own, and not here.
     pub metrics_elsewhere: bool,
+    /// Whether the server is changed and shown on an address of its own, and not here.
+    pub admin_elsewhere: bool,
     /// What posthog-js is told.
     pub remote_config: RemoteConfigSettings,
     /// How many may listen to changes.
@@ -68,6 +74,7 @@ impl Default for HttpConfig {
             trusted_proxies: Vec::new(),
             slow_after: Some(Duration::from_millis(250)),
             metrics_elsewhere: false,
+            admin_elsewhere: false,
             remote_config: RemoteConfigSettings::default(),
             streams: StreamConfig::default(),
             public_url: None,
@@ -85,12 +92,16 @@ pub struct Edge {
     pub metrics: Metrics,
     /// Room for large bodies.
     pub large_bodies: Arc<Semaphore>,
-    /// The limits on addresses and tokens.
-    pub rate_limits: RateLimits,
+    /// The settings that may change while the server runs.
+    pub live: ArcSwap<Live>,
+    /// Who tells of sampled requests, if anybody does.
+    pub tracer: Option<Arc<Tracer>>,
     /// Which requests are slow, and their lines.
     pub slow: SlowRequests,
     /// Who listens to changes.
     pub streams: Arc<Streams>,
+    /// Whether requests are taken.
+    pub lifecycle: Arc<Lifecycle>,
 }
 
 impl Edge {
@@ -100,10 +111,53 @@ impl Edge {
         Self {
             large_bodies: Arc::new(Semaphore::new(config.large_bodies)),
             metrics: Metrics::register(registry),
-            rate_limits: RateLimits::new(&config.rate_limits),
+            live: ArcSwap::from_pointee(Live::of(&config, None)),
+            tracer: None,
             slow: SlowRequests::new(config.slow_after),
             streams: Arc::new(Streams::new(config.streams, registry)),
+            lifecycle: Arc::new(Lifecycle::default()),
             config,
+        }
+    }
+
+    /// Takes over those settings that may change while the server runs; limits that stay the same go on counting.
+    pub fn adjust(&self, config: &HttpConfig) {
+        let live = Live::of(config, Some(&self.live.load()));
+        self.live.store(Arc::new(live));
+        self.slow.set_threshold(config.slow_after);
+    }
+}
+
+/// The settings of the edge that may change while the server runs. A request sees one state of them at a time.
+#[derive(Debug)]
+pub struct Live {
+    /// How long an evaluation may take.
+    pub request_timeout: Duration,
+    /// How many requests may be under way.
+    pub max_in_flight: usize,
+    /// With what status work is refused.
+    pub overload_status: OverloadStatus,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The limits on addresses and tokens.
+    pub rate_limits: Arc<RateLimits>,
+    rates: RateLimitConfig,
+}
+
+impl Live {
+    fn of(config: &HttpConfig, before: Option<&Self>) -> Self {
+        let rates = config.rate_limits;
+        let kept = before.filter(|before| before.rates == rates);
+        Self {
+            request_timeout: config.request_timeout,
+            max_in_flight: config.max_in_flight,
+            overload_status: config.overload_status,
+            trusted_proxies: config.trusted_proxies.clone(),
+            rate_limits: kept.map_or_else(
+                || Arc::new(RateLimits::new(&rates)),
+                |before| Arc::clone(&before.rate_limits),
+            ),
+            rates,
         }
     }
 }
@@ -119,6 +173,8 @@ pub struct AppState {
     pub credentials: Arc<Credentials>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
+    /// The description of everything that answers.
+    pub document: Arc<Document>,
 }
 
 impl AppState {

@@ -142,7 +142,10 @@ impl Session {
         let mut changes = summarized(std::mem::take(&mut self.changes));
         self.name_members(&mut changes);
         let recorded = change::record(&mut self.held, changes).await;
-        self.held.finish(recorded).await?;
+        let finished = self.held.finish(recorded).await;
+        // Also after a failure: it may have taken effect.
+        self.inner.wrote_anything();
+        finished?;
         self.inner
             .commits
             .send_modify(|count| *count = count.wrapping_add(1));

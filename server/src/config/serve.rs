@@ -4,13 +4,20 @@ use super::DatabaseUrl;
 use super::browsers::BrowserOptions;
 use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
+use super::layers::Given;
+use super::lifecycle::{LifecycleConfig, LifecycleOptions};
 use super::limits::LimitOptions;
+use super::listeners::ListenerOptions;
+use super::replica::ReplicaOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
+use super::traces::TraceOptions;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
 use crate::remote_config::RemoteConfigSettings;
 use crate::streams::StreamConfig;
+use crate::tls::TlsFiles;
+use crate::trace::TraceConfig;
 use burgee_actors::{Budget, EventsConfig};
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
@@ -141,6 +148,9 @@ pub struct ServeOptions {
     )]
     poll_interval_s: String,
 
+    #[command(flatten)]
+    replica: ReplicaOptions,
+
     /// How long a request may take, in milliseconds
     #[arg(
         long,
@@ -195,15 +205,6 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     keep_alive_s: String,
-    /// How long running requests may take to end when the server stops, in seconds
-    #[arg(
-        long,
-        env = "BURGEE_SHUTDOWN_TIMEOUT_S",
-        default_value = "10",
-        value_name = "S",
-        help_heading = "Requests"
-    )]
-    shutdown_timeout_s: String,
     /// The status of a refusal under overload: 503, or 504 for SDKs that try again only on that
     #[arg(
         long,
@@ -213,6 +214,9 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     overload_status: String,
+
+    #[command(flatten)]
+    lifecycle: LifecycleOptions,
 
     #[command(flatten)]
     threads: ThreadOptions,
@@ -230,7 +234,17 @@ pub struct ServeOptions {
     browsers: BrowserOptions,
 
     #[command(flatten)]
+    listeners: ListenerOptions,
+
+    #[command(flatten)]
     log: LogOptions,
+
+    #[command(flatten)]
+    traces: TraceOptions,
+
+    /// Where all of this comes from.
+    #[arg(skip)]
+    pub(super) given: Given,
 }
 
 /// How to log, as it was written.
@@ -249,7 +263,7 @@ struct LogOptions {
     #[arg(
         long,
         env = "BURGEE_LOG_LEVEL",
-        default_value = "info,actix_server=warn",
+        default_value = "info,actix_server=warn,actix_http=error",
         value_name = "FILTER",
         help_heading = "Logging"
     )]
@@ -304,8 +318,8 @@ pub struct ServeConfig {
     pub max_connections: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a stop may take.
-    pub shutdown_timeout: Duration,
+    /// How a stop goes.
+    pub lifecycle: LifecycleConfig,
     /// 503 or 504.
     pub overload_status: u16,
     /// Threads of each kind.
@@ -342,6 +356,16 @@ pub struct ServeConfig {
     pub slow_request: Option<Duration>,
     /// How to log.
     pub log: LogConfig,
+    /// Who is told of traces.
+    pub traces: Option<TraceConfig>,
+    /// Where the server is changed and shown, when not on the main address.
+    pub admin_listen: Option<SocketAddr>,
+    /// What is shown to those who connect by TLS; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// How often those files are looked at.
+    pub tls_watch: Duration,
+    /// Where all of this comes from.
+    pub given: Given,
 }
 
 /// How to log.
@@ -357,7 +381,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             format: LogFormat::Auto,
-            filter: "info,actix_server=warn".to_owned(),
+            filter: "info,actix_server=warn,actix_http=error".to_owned(),
         }
     }
 }
@@ -374,9 +398,14 @@ pub enum LogFormat {
 }
 
 impl ServeOptions {
+    /// Returns where the settings come from.
+    pub fn given(&self) -> &Given {
+        &self.given
+    }
+
     /// Types the settings; all bad ones are told together.
     pub fn resolve(&self) -> Result<ServeConfig, ConfigError> {
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&self.given);
         let f = &mut faults;
         let budget = self.threads.budget(f);
         let event_timeout = self.events.timeout(f);
@@ -406,7 +435,7 @@ impl ServeOptions {
             max_in_flight: f.number("max-in-flight", &self.max_in_flight, 1..=1_000_000),
             max_connections: f.number("max-connections", &self.max_connections, 1..=1_000_000),
             keep_alive: f.seconds("keep-alive-s", &self.keep_alive_s, 0),
-            shutdown_timeout: f.seconds("shutdown-timeout-s", &self.shutdown_timeout_s, 0),
+            lifecycle: self.lifecycle.resolve(f),
             overload_status: f.word(
                 "overload-status",
                 &self.overload_status,
@@ -430,6 +459,11 @@ impl ServeOptions {
             static_dir: self.browsers.static_dir.clone(),
             slow_request: self.log.slow_request(f),
             log: self.log.resolve(f),
+            traces: self.traces.resolve(f),
+            admin_listen: self.listeners.admin(f),
+            tls: self.listeners.tls(f),
+            tls_watch: self.listeners.tls_watch(f),
+            given: self.given.clone(),
         };
         if config.watch && config.project.is_none() {
             f.add("watch", "needs --project");
@@ -454,6 +488,7 @@ impl ServeOptions {
             idle_timeout: f.seconds("pool-idle-timeout-s", &self.pool_idle_timeout_s, 1),
             max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
             threads,
+            replica: self.replica.resolve(&self.database_url, f),
         };
         if f.count() == before && pool.min_idle > pool.max_size {
             f.add("pool-min-idle", "must not be above --pool-size");

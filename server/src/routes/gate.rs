@@ -37,10 +37,10 @@ impl<'a> Gate<'a> {
 
     /// Passes the limit on addresses.
     pub(super) fn of_address(&mut self, request: &HttpRequest) -> Result<IpAddr, OverLimit> {
-        let edge = &self.state.edge;
         let peer = request.peer_addr().map(|peer| peer.ip());
-        let address = client_address(peer, request.headers(), &edge.config.trusted_proxies);
-        let verdict = edge.rate_limits.address(self.traffic, address);
+        let live = self.state.edge.live.load();
+        let address = client_address(peer, request.headers(), &live.trusted_proxies);
+        let verdict = live.rate_limits.address(self.traffic, address);
         self.note(Limit::Address, verdict)?;
         Ok(address)
     }
@@ -51,11 +51,11 @@ impl<'a> Gate<'a> {
         token: impl FnOnce() -> Option<&'t [u8]>,
         address: IpAddr,
     ) -> Result<(), OverLimit> {
-        let limits = &self.state.edge.rate_limits;
-        if !limits.limits_tokens() {
+        let live = self.state.edge.live.load();
+        if !live.rate_limits.limits_tokens() {
             return Ok(());
         }
-        let verdict = limits.token(self.traffic, token(), address);
+        let verdict = live.rate_limits.token(self.traffic, token(), address);
         self.note(Limit::Token, verdict)
     }
 
