@@ -8,7 +8,9 @@ pub mod export;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
+pub mod replay;
 pub mod serve;
+pub mod shadow;
 pub mod token;
 
 use crate::config::{Command, ConfigError, DatabaseUrl};
@@ -83,6 +85,8 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Check(args) => wait(check::run(&args, out, err)),
         Command::Migrate(args) => wait(migrate::run(&args, out)),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
+        Command::Shadow(options) => return shadow::run(&options, out, err),
+        Command::Replay(options) => return replay::run(&options, out, err),
         Command::Token(args) => wait(token::run(&args, out, err)),
     };
     match result {

@@ -8,10 +8,13 @@ mod commands;
 mod events;
 mod faults;
 mod limits;
+mod replay;
 mod serve;
+mod shadow;
 mod streams;
 mod table;
 mod threads;
+mod words;
 
 pub(crate) use commands::command_pool;
 pub use commands::{
@@ -19,7 +22,9 @@ pub use commands::{
     MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
 };
 pub use faults::ConfigError;
+pub use replay::ReplayOptions;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};
+pub use shadow::ShadowOptions;
 pub use table::settings_table;
 
 use std::fmt;
