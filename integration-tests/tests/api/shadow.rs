@@ -95,6 +95,22 @@ pub(crate) fn proxy(upstream: &str, burgee: &str, options: &[&str]) -> TestServe
         .spawn()
 }
 
+/// Starts a proxy before a URL; it trusts the certificates in a file and no others.
+pub(crate) fn proxy_trusting(certificates: &std::path::Path, upstream: &str) -> TestServer {
+    let sides = [
+        "--upstream",
+        upstream,
+        "--burgee",
+        "http://127.0.0.1:1",
+        "--metrics-listen",
+        "127.0.0.1:0",
+    ];
+    TestServer::shadow()
+        .args(&sides)
+        .env("SSL_CERT_FILE", certificates.to_str().unwrap())
+        .spawn()
+}
+
 /// The address for operators.
 pub(crate) struct Operators(String);
 

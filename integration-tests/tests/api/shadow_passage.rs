@@ -1,7 +1,7 @@
 //! What passes through the proxy untouched: bodies piece by piece, streams, redirects, headers. The upstream is a socket that says
 //! exactly what it is told to, so no database is part of it.
 
-use crate::shadow::{operators, proxy};
+use crate::shadow::{operators, proxy, proxy_trusting};
 use burgee_integration_tests::deadline::PATIENCE;
 use burgee_integration_tests::http::{Connection, Request};
 use std::io::{Read as _, Write as _};
@@ -289,6 +289,55 @@ fn more_than_it_can_hold_is_refused() {
     );
     allow.send(()).unwrap();
     assert_eq!(first.read("POST").status, 200);
+    upstream.finish();
+}
+
+/// An upstream over TLS, whose certificate only those trust who are told to.
+#[test]
+fn an_upstream_is_asked_over_tls_if_it_is_who_it_says() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let trusted = directory.path().join("trusted.pem");
+    std::fs::write(&trusted, made.cert.pem()).unwrap();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let untrusted = directory.path().join("other.pem");
+    std::fs::write(&untrusted, other.cert.pem()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let tls = std::sync::Arc::new(tls);
+    let upstream = Scripted::new(2, move |n, stream| {
+        let session = rustls::ServerConnection::new(std::sync::Arc::clone(&tls)).unwrap();
+        let mut stream = rustls::StreamOwned::new(session, stream);
+        let mut asked = [0; 4096];
+        match n {
+            0 => assert!(
+                stream.read(&mut asked).is_err(),
+                "the certificate is refused"
+            ),
+            _ => {
+                let read = stream.read(&mut asked).unwrap();
+                assert!(asked[..read].starts_with(b"GET /secure HTTP/1.1\r\n"));
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsafe")
+                    .unwrap();
+                stream.flush().unwrap();
+            }
+        }
+    });
+    let url = format!(
+        "https://localhost:{}",
+        upstream.address.rsplit(':').next().unwrap()
+    );
+    let wary = proxy_trusting(&untrusted, &url);
+    assert_eq!(wary.get("/secure").status, 502);
+    let answer = proxy_trusting(&trusted, &url).get("/secure");
+    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"safe"[..]));
     upstream.finish();
 }
 

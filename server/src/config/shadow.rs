@@ -88,7 +88,7 @@ pub struct ShadowOptions {
         help_heading = "Limits"
     )]
     passage_timeout_ms: String,
-    /// How long a body may rest between two of its pieces, and an idle connection is kept, in seconds
+    /// How long a body may rest between two of its pieces, in seconds
     #[arg(
         long,
         env = "BURGEE_IDLE_TIMEOUT_S",

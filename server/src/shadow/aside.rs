@@ -169,9 +169,10 @@ impl<T: Send + 'static> LaneEnd<T> {
             let work = work(item);
             let metrics = self.metrics.clone();
             tokio::spawn(async move {
-                let _guard = metrics.begin();
+                let begun = metrics.begin();
                 drop(reserved);
                 work.await;
+                begun.end();
                 drop(slot);
             });
         }

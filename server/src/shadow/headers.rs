@@ -35,6 +35,7 @@ pub(super) fn onward(request: &HttpRequest) -> HeaderMap {
         .get_all(served::CONNECTION)
         .filter_map(as_text)
         .collect();
+    let is_coded = came.contains_key(served::TRANSFER_ENCODING);
     let mut headers = HeaderMap::with_capacity(came.len() + 4);
     for (name, value) in came {
         let stays = is_of_a_connection(name.as_str(), &named);
@@ -44,8 +45,10 @@ pub(super) fn onward(request: &HttpRequest) -> HeaderMap {
         ) else {
             continue;
         };
+        // A length beside a transfer coding is not the body's (RFC 9112, section 6.3).
+        let is_wrong_length = is_coded && name == CONTENT_LENGTH;
         // The host is the peer's own, and the server has answered what was expected of it.
-        if !stays && name != HOST && name != EXPECT {
+        if !stays && !is_wrong_length && name != HOST && name != EXPECT {
             headers.append(name, value);
         }
     }

@@ -147,7 +147,7 @@ impl Writer {
             Ok(()) => self.metrics.done(),
             Err(error) => {
                 tracing::error!(%error, "a file cannot be written to");
-                self.metrics.dropped(Dropped::Stopped);
+                self.metrics.dropped(Dropped::Crashed);
             }
         }
     }

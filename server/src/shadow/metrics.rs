@@ -83,6 +83,8 @@ pub(super) enum Dropped {
     Stale,
     /// The proxy stopped.
     Stopped,
+    /// It could not be written, or its work crashed.
+    Crashed,
 }
 
 impl Dropped {
@@ -93,6 +95,7 @@ impl Dropped {
             Self::TooLarge => "too_large",
             Self::Stale => "stale",
             Self::Stopped => "stopped",
+            Self::Crashed => "crashed",
         }
     }
 }
@@ -342,16 +345,25 @@ pub(super) struct LaneMetrics {
     under_way: Gauge,
 }
 
-/// Counts as under way until it is dropped, and then as done.
+/// Counts as under way until it is dropped. What is given up at a stop was counted then.
 #[derive(Debug)]
 pub(super) struct Begun {
     _under_way: UnderWay,
-    done: Counter,
+    metrics: LaneMetrics,
+}
+
+impl Begun {
+    /// Counts it as done.
+    pub(super) fn end(self) {
+        self.metrics.done();
+    }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.done.inc();
+        if std::thread::panicking() {
+            self.metrics.dropped(Dropped::Crashed);
+        }
     }
 }
 
@@ -376,7 +388,7 @@ impl LaneMetrics {
         self.under_way.inc();
         Begun {
             _under_way: UnderWay(self.under_way.clone()),
-            done: self.done.clone(),
+            metrics: self.clone(),
         }
     }
 
@@ -403,6 +415,7 @@ impl LaneMetrics {
             Dropped::TooLarge,
             Dropped::Stale,
             Dropped::Stopped,
+            Dropped::Crashed,
         ];
         let dropped: u64 = all
             .iter()

@@ -19,10 +19,14 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 /// Idle connections that each thread keeps to each peer.
 const MOST_IDLE: usize = 128;
+
+/// How long an idle connection is kept at most: less than servers usually do, so that few are closed under a request.
+const KEPT: Duration = Duration::from_secs(20);
 
 /// The largest file of examples, in bytes.
 const MAX_SAMPLES: u64 = 256 * 1024 * 1024;
@@ -160,7 +164,7 @@ pub async fn serve(config: &ShadowConfig, out: &mut impl Write) -> Result<(), Sh
 fn connector(config: &ShadowConfig) -> Result<Connector, ShadowError> {
     let limits = PoolLimits {
         connect_timeout: config.timeouts.connect,
-        idle_timeout: config.timeouts.idle,
+        idle_timeout: config.timeouts.idle.min(KEPT),
         most_idle: MOST_IDLE,
     };
     Connector::new(&[&config.upstream, &config.burgee], limits).map_err(ShadowError::Certificates)
@@ -319,7 +323,7 @@ fn listen(
     })
     .workers(config.http_workers)
     .max_connections(config.max_connections)
-    .keep_alive(config.timeouts.idle.min(std::time::Duration::from_secs(75)))
+    .keep_alive(config.timeouts.idle.min(Duration::from_secs(75)))
     .shutdown_timeout(config.shutdown_timeout.as_secs())
     .disable_signals()
     .bind(config.listen)
@@ -379,7 +383,7 @@ async fn stop_on_signal(server: ServerHandle, stop: watch::Sender<bool>) {
 }
 
 /// Waits until files hold every line that was taken.
-async fn write_out(files: Vec<LinesEnd>, patience: std::time::Duration) {
+async fn write_out(files: Vec<LinesEnd>, patience: Duration) {
     let joined = web::block(move || files.into_iter().for_each(LinesEnd::join));
     if tokio::time::timeout(patience, joined).await.is_err() {
         tracing::error!("a file was not written to its end");

@@ -257,6 +257,7 @@ fn headers_of_a_connection_stay() {
         .append_header(("X-Other", "1"))
         .append_header(("TE", "trailers"))
         .append_header(("Transfer-Encoding", "chunked"))
+        .append_header(("Content-Length", "7"))
         .append_header(("Upgrade", "websocket"))
         .append_header(("Proxy-Authorization", "Basic x"))
         .append_header(("Expect", "100-continue"))
