@@ -60,7 +60,7 @@ fn bodies_pass_piece_by_piece_both_ways() {
     let (allow, allowed): (Sender<()>, Receiver<()>) = channel();
     let upstream = Scripted::new(1, move |_, mut stream| {
         // The first half of the body is here before the second is sent, and half of the answer goes before the other.
-        saw.send(read_until(&mut stream, b"first")).unwrap();
+        saw.send(read_until(&mut stream, b"first\r\n")).unwrap();
         saw.send(read_until(&mut stream, b"0\r\n\r\n")).unwrap();
         stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Own: 1\r\nConnection: X-Own\r\n\r\n3\r\none\r\n").unwrap();
         allowed.recv_timeout(PATIENCE).unwrap();
@@ -103,7 +103,7 @@ fn bodies_pass_piece_by_piece_both_ways() {
 
 #[test]
 fn answers_pass_as_they_are() {
-    let answers: [(&str, &str, &[u8]); 6] = [
+    let answers: [(&str, &str, &[u8]); 7] = [
         (
             "GET",
             "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/elsewhere\r\nContent-Length: 0\r\n\r\n",
@@ -117,6 +117,11 @@ fn answers_pass_as_they_are() {
         (
             "GET",
             "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
+            b"",
+        ),
+        (
+            "GET",
+            "HTTP/1.1 304 Not Modified\r\nETag: \"y\"\r\nContent-Length: 77\r\n\r\n",
             b"",
         ),
         ("DELETE", "HTTP/1.1 204 No Content\r\n\r\n", b""),

@@ -62,9 +62,9 @@ pub enum RecordingError {
 /// One recorded request.
 #[derive(Debug, Clone)]
 pub enum Recorded {
-    /// For flags.
+    /// Asks for flags.
     Flags(Question),
-    /// For something else, which is not replayed.
+    /// Asks for something else, which is not replayed.
     Other,
 }
 
@@ -227,11 +227,12 @@ fn recorded(text: &str) -> Result<Recorded, String> {
         Some(query) if !query.is_empty() => format!("{}?{query}", entry.path),
         _ => entry.path.clone(),
     };
-    if !is_flags_path(&target) {
-        return Ok(Recorded::Other);
-    }
     let method = Method::from_bytes(entry.method.as_bytes());
     let method = method.map_err(|_not_a_method| format!("{:?} is no method", entry.method))?;
+    // Only POST evaluates; the others are answered without flags.
+    if method != Method::POST || !is_flags_path(&target) {
+        return Ok(Recorded::Other);
+    }
     let (body, is_as_sent) = body(&entry)?;
     let mut headers = headers(&entry.headers)?;
     if !is_as_sent {

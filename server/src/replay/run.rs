@@ -20,7 +20,7 @@ const TELL: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Replayed {
     tally: Tally,
-    /// Requests for anything but flags.
+    /// Requests that ask for no evaluation of flags.
     pub skipped: u64,
     /// How many requests each server answered.
     pub answered: [u64; 2],
@@ -55,7 +55,7 @@ impl Replayed {
         if self.skipped > 0 {
             let skipped = self.skipped;
             text.push_str(&format!(
-                "skipped {skipped} requests that are not for flags\n"
+                "skipped {skipped} requests that ask for no evaluation\n"
             ));
         }
         text

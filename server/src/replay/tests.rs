@@ -67,12 +67,12 @@ fn bodies_are_sent_as_they_were() {
 
 #[test]
 fn headers_of_the_recorded_connection_are_left_out() {
-    let entry = r#"{"method": "GET", "path": "/decide", "headers": {"Host": "h", "Content-Length": "9", "User-Agent": "x/1", "Accept-Encoding": "br"}}"#;
+    let entry = r#"{"method": "POST", "path": "/decide", "headers": {"Host": "h", "Content-Length": "9", "User-Agent": "x/1", "Accept-Encoding": "br"}}"#;
     let question = question(entry);
     let names: Vec<&str> = question.headers.keys().map(|name| name.as_str()).collect();
     assert_eq!(
         (question.method.as_str(), names),
-        ("GET", vec!["user-agent"])
+        ("POST", vec!["user-agent"])
     );
 }
 
@@ -80,14 +80,16 @@ fn headers_of_the_recorded_connection_are_left_out() {
 fn lines_and_documents_are_told_apart() {
     let entry = r#"{"path": "/flags", "body": {"token": "a"}}"#;
     let other = r#"{"path": "/batch/", "body": "x"}"#;
-    let lines = format!("{entry}\n\n{other}\n{entry}");
-    let document = format!("{{\n \"sdk\": \"x\", \"requests\": [{entry}, {other},\n {entry}]}}\n");
+    let preflight = r#"{"method": "OPTIONS", "path": "/flags/"}"#;
+    let lines = format!("{entry}\n\n{other}\n{preflight}\n{entry}");
+    let document =
+        format!("{{\n \"sdk\": \"x\", \"requests\": [{entry}, {other},{preflight},\n {entry}]}}\n");
     for text in [lines, document] {
         let kinds: Vec<bool> = read(&text)
             .into_iter()
             .map(|read| matches!(read.unwrap(), Recorded::Flags(_)))
             .collect();
-        assert_eq!(kinds, [true, false, true], "{text}");
+        assert_eq!(kinds, [true, false, false, true], "{text}");
     }
     assert!(read("").is_empty());
 }

@@ -157,12 +157,14 @@ fn read(exchanged: &Exchanged) -> Answer {
 fn line(difference: &Difference, served: Side, project: Option<&str>, path: &str) -> String {
     let side = |index: usize| {
         let reason = difference.reasons.get(index).cloned().flatten();
-        let mut shown = difference.values.get(index).cloned().unwrap_or_default();
-        if let (Value::Object(members), Some(reason)) = (&mut shown, &reason) {
-            members.insert("reason".to_owned(), Value::from(reason.as_str()));
-            return shown;
+        let mut shown = match difference.values.get(index) {
+            Some(Value::Object(members)) => members.clone(),
+            _ => serde_json::Map::new(),
+        };
+        if let Some(reason) = reason {
+            shown.insert("reason".to_owned(), Value::from(reason));
         }
-        reason.map_or(Value::Null, |reason| json!({"reason": reason}))
+        shown
     };
     let example = json!({
         "at": Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),

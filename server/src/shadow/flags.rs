@@ -3,7 +3,7 @@
 use super::Side;
 use super::compare::{MAX_ANSWER, Served};
 use super::headers;
-use super::passage::{declared, lost_body, method, pass_long, refusal};
+use super::passage::{declared, lost_body, method, refusal, stream_on};
 use super::paths::Target;
 use super::record;
 use super::share::mark;
@@ -48,20 +48,21 @@ async fn respond(
     target: Target,
 ) -> Result<(Side, HttpResponse), HttpResponse> {
     let shared = &worker.shared;
+    let deadline = Instant::now() + shared.timeouts.passage;
+    let body = match take(payload, declared(request), shared.body_limit, deadline).await {
+        Taken::Whole(body) => body,
+        Taken::Longer { first, rest } => {
+            let passed = stream_on(worker, request, first, rest, &target).await?;
+            return Ok((Side::Upstream, passed));
+        }
+        Taken::Lost => return Err(lost_body()),
+    };
+    // Only now: a body that comes slowly takes nobody's place.
     let Ok(_place) = shared.places.try_acquire() else {
         shared.metrics.refused();
         return Err(too_many());
     };
     let _under_way = shared.metrics.enter();
-    let deadline = Instant::now() + shared.timeouts.passage;
-    let body = match take(payload, declared(request), shared.body_limit, deadline).await {
-        Taken::Whole(body) => body,
-        Taken::Longer { first, rest } => {
-            let passed = pass_long(worker, request, first, rest, &target).await?;
-            return Ok((Side::Upstream, passed));
-        }
-        Taken::Lost => return Err(lost_body()),
-    };
     let question = question(request, target, body);
     let token = find_token(shared, request, &question).await;
     if let Some(recorder) = shared.recorder.as_ref().filter(|_| is_evaluated(&question)) {

@@ -1,16 +1,20 @@
 //! What the proxy counts. Labels come from closed lists: never a flag, a token or a path.
 
+mod lane;
+
+pub(super) use lane::{Dropped, LaneMetrics};
+
 use super::paths::PathKind;
 use super::share::Percent;
 use super::{SIDES, Side};
 use crate::comparison::{Difference, Kind};
+use lane::Lanes;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use serde_json::{Value, json};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -50,17 +54,6 @@ struct FallbackLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LaneLabel {
-    lane: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DroppedLabels {
-    lane: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
 }
@@ -68,36 +61,6 @@ struct OutcomeLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabel {
     kind: &'static str,
-}
-
-/// Why something was not done beside an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dropped {
-    /// Too many wait.
-    QueueFull,
-    /// What waits takes too much memory.
-    NoMemory,
-    /// It alone is too large.
-    TooLarge,
-    /// It has waited too long.
-    Stale,
-    /// The proxy stopped.
-    Stopped,
-    /// It could not be written, or its work crashed.
-    Crashed,
-}
-
-impl Dropped {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::QueueFull => "queue_full",
-            Self::NoMemory => "no_memory",
-            Self::TooLarge => "too_large",
-            Self::Stale => "stale",
-            Self::Stopped => "stopped",
-            Self::Crashed => "crashed",
-        }
-    }
 }
 
 /// Everything that is counted.
@@ -111,12 +74,7 @@ pub(super) struct ShadowMetrics {
     refused: Counter,
     in_flight: Gauge,
     percent: Gauge<f64, AtomicU64>,
-    offered: Family<LaneLabel, Counter>,
-    done: Family<LaneLabel, Counter>,
-    dropped: Family<DroppedLabels, Counter>,
-    waiting: Family<LaneLabel, Gauge>,
-    waiting_bytes: Family<LaneLabel, Gauge>,
-    under_way: Family<LaneLabel, Gauge>,
+    lanes: Lanes,
     comparisons: Family<OutcomeLabel, Counter>,
     differences: Family<KindLabel, Counter>,
     copies: Family<OutcomeLabel, Counter>,
@@ -134,18 +92,13 @@ impl ShadowMetrics {
             refused: Counter::default(),
             in_flight: Gauge::default(),
             percent: Gauge::default(),
-            offered: Family::default(),
-            done: Family::default(),
-            dropped: Family::default(),
-            waiting: Family::default(),
-            waiting_bytes: Family::default(),
-            under_way: Family::default(),
+            lanes: Lanes::register(registry),
             comparisons: Family::default(),
             differences: Family::default(),
             copies: Family::default(),
         };
         metrics.register_answers(registry);
-        metrics.register_lanes(registry);
+        metrics.register_comparisons(registry);
         metrics
     }
 
@@ -195,31 +148,8 @@ impl ShadowMetrics {
         );
     }
 
-    fn register_lanes(&self, registry: &mut Registry) {
+    fn register_comparisons(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("burgee_shadow");
-        registry.register(
-            "aside_offered",
-            "What was to be done beside answers: comparisons, copies of events, recorded requests",
-            self.offered.clone(),
-        );
-        registry.register("aside_done", "What of it was done", self.done.clone());
-        registry.register(
-            "aside_dropped",
-            "What of it was dropped, by reason",
-            self.dropped.clone(),
-        );
-        registry.register("aside_waiting", "What of it waits", self.waiting.clone());
-        registry.register_with_unit(
-            "aside_waiting",
-            "Memory of what waits",
-            Unit::Bytes,
-            self.waiting_bytes.clone(),
-        );
-        registry.register(
-            "aside_in_flight",
-            "What of it is under way",
-            self.under_way.clone(),
-        );
         registry.register(
             "comparisons",
             "Compared requests: equal, different, or failed for want of two answers",
@@ -310,16 +240,7 @@ impl ShadowMetrics {
 
     /// Returns the counters of a lane.
     pub(super) fn lane(&self, lane: &'static str) -> LaneMetrics {
-        let label = LaneLabel { lane };
-        LaneMetrics {
-            lane,
-            offered: self.offered.get_or_create_owned(&label),
-            done: self.done.get_or_create_owned(&label),
-            dropped: self.dropped.clone(),
-            waiting: self.waiting.get_or_create_owned(&label),
-            waiting_bytes: self.waiting_bytes.get_or_create_owned(&label),
-            under_way: self.under_way.get_or_create_owned(&label),
-        }
+        self.lanes.of(lane)
     }
 }
 
@@ -330,109 +251,5 @@ pub(super) struct UnderWay(Gauge);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.dec();
-    }
-}
-
-/// The counters of a lane: what was offered is what was done, was dropped, waits or is under way.
-#[derive(Debug, Clone)]
-pub(super) struct LaneMetrics {
-    lane: &'static str,
-    offered: Counter,
-    done: Counter,
-    dropped: Family<DroppedLabels, Counter>,
-    waiting: Gauge,
-    waiting_bytes: Gauge,
-    under_way: Gauge,
-}
-
-/// Counts as under way until it is dropped. What is given up at a stop was counted then.
-#[derive(Debug)]
-pub(super) struct Begun {
-    _under_way: UnderWay,
-    metrics: LaneMetrics,
-}
-
-impl Begun {
-    /// Counts it as done.
-    pub(super) fn end(self) {
-        self.metrics.done();
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.metrics.dropped(Dropped::Crashed);
-        }
-    }
-}
-
-impl LaneMetrics {
-    pub(super) fn offered(&self) {
-        self.offered.inc();
-    }
-
-    pub(super) fn entered(&self, bytes: usize) {
-        self.waiting.inc();
-        self.waiting_bytes
-            .inc_by(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
-    pub(super) fn left(&self, bytes: usize) {
-        self.waiting.dec();
-        self.waiting_bytes
-            .dec_by(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
-    pub(super) fn begin(&self) -> Begun {
-        self.under_way.inc();
-        Begun {
-            _under_way: UnderWay(self.under_way.clone()),
-            metrics: self.clone(),
-        }
-    }
-
-    pub(super) fn done(&self) {
-        self.done.inc();
-    }
-
-    pub(super) fn dropped(&self, reason: Dropped) {
-        self.dropped_by(reason).inc();
-    }
-
-    /// Counts what still waits or is under way as dropped, because nobody will do it.
-    pub(super) fn abandon(&self) {
-        let left = self.waiting.get() + self.under_way.get();
-        let left = u64::try_from(left).unwrap_or_default();
-        self.dropped_by(Dropped::Stopped).inc_by(left);
-    }
-
-    /// Returns the counts as reports show them.
-    pub(super) fn summary(&self) -> Value {
-        let all = [
-            Dropped::QueueFull,
-            Dropped::NoMemory,
-            Dropped::TooLarge,
-            Dropped::Stale,
-            Dropped::Stopped,
-            Dropped::Crashed,
-        ];
-        let dropped: u64 = all
-            .iter()
-            .map(|reason| self.dropped_by(*reason).get())
-            .sum();
-        json!({
-            "offered": self.offered.get(),
-            "done": self.done.get(),
-            "dropped": dropped,
-            "waiting": self.waiting.get(),
-        })
-    }
-
-    fn dropped_by(&self, reason: Dropped) -> Counter {
-        self.dropped.get_or_create_owned(&DroppedLabels {
-            lane: self.lane,
-            reason: reason.label(),
-        })
     }
 }

@@ -57,17 +57,6 @@ pub(super) async fn pass(
     response
 }
 
-/// Passes a request that is too long to be looked into; `first` was read of it.
-pub(super) async fn pass_long(
-    worker: &Worker,
-    request: &HttpRequest,
-    first: Bytes,
-    rest: Payload,
-    target: &Target,
-) -> Result<HttpResponse, HttpResponse> {
-    stream_on(worker, request, first, rest, target).await
-}
-
 /// Passes events on, and hands them over to be copied if the upstream has taken them.
 async fn pass_copied(
     worker: &Worker,
@@ -100,7 +89,8 @@ async fn pass_copied(
     Ok(stream_back(answer, worker))
 }
 
-async fn stream_on(
+/// Passes a request on as it comes; `first` was read of its body already.
+pub(super) async fn stream_on(
     worker: &Worker,
     request: &HttpRequest,
     first: Bytes,
@@ -182,10 +172,18 @@ fn stream_back(answer: Response<Incoming>, worker: &Worker) -> HttpResponse {
     let status = StatusCode::from_u16(parts.status.as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = HttpResponse::build(status);
     headers::back(&parts.headers, &mut response);
+    let length = length(&parts.headers);
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // A stream would get an end of its own, which is a body; a 304 tells the length of what it stands for.
+        if let Some(length) = length.filter(|_| status == StatusCode::NOT_MODIFIED) {
+            response.insert_header((actix_web::http::header::CONTENT_LENGTH, length));
+        }
+        return response.finish();
+    }
     let ends_at_stop = is_event_stream(&parts.headers);
     let stop = ends_at_stop.then(|| worker.shared.stopping.clone());
     let pieces = pieces(body, worker.shared.timeouts.idle, stop);
-    let body = match length(&parts.headers) {
+    let body = match length {
         Some(length) => SizedStream::new(length, pieces).boxed(),
         None => BodyStream::new(pieces).boxed(),
     };

@@ -143,8 +143,8 @@ pub async fn serve(config: &ShadowConfig, out: &mut impl Write) -> Result<(), Sh
     let (stop, stopping) = watch::channel(false);
     let mut parts = Parts::new(config, &connector)?;
     let shared = Arc::new(parts.shared(config, stopping));
-    let server = listen(config, &shared, &connector)?;
     let admin = listen_for_operators(config, &shared)?;
+    let server = listen(config, &shared, &connector)?;
     let admin_handle = admin.handle();
     actix_web::rt::spawn(admin);
     actix_web::rt::spawn(stop_on_signal(server.handle(), stop));
