@@ -6,15 +6,14 @@ use crate::keys::KeysRevision;
 use crate::mailbox::{Mailbox, Refused};
 use crate::metrics::Metrics;
 use crate::snapshot::{Saved, Snapshots};
-use crate::system::Database;
+use crate::system::{Database, Preparation};
 use burgee_evaluation::ProjectId;
 use burgee_schema::models::{ChangeKind, ChangeRow};
 use burgee_schema::{Store, StoreError, chain};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// The pause before the first load, or a full mailbox, is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -26,7 +25,7 @@ pub(crate) struct ChangeListener {
     pub(crate) cohorts: Mailbox<CohortCache>,
     pub(crate) keys: KeysRevision,
     pub(crate) poll: Duration,
-    pub(crate) started: Arc<AtomicBool>,
+    pub(crate) started: watch::Sender<bool>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) snapshots: Option<Snapshots>,
 }
@@ -35,10 +34,16 @@ impl ChangeListener {
     /// Runs until its arbiter stops.
     pub(crate) async fn run(mut self, database: Database) {
         let mut restored = None;
-        if let Database::Awaited(prepared) = database {
-            restored = Some(self.restore().await);
+        if let Database::Awaited(mut preparation) = database {
             // Whoever prepares it may be gone: then the process is about to end.
-            let _gone = prepared.await;
+            let is_away = {
+                let known = preparation.wait_for(|it| *it != Preparation::Begun);
+                matches!(known.await.as_deref(), Ok(Preparation::Away))
+            };
+            if is_away {
+                restored = Some(self.restore().await);
+                let _gone = preparation.wait_for(|it| *it == Preparation::Done).await;
+            }
         }
         let sequence = loop {
             let known = restored.clone().unwrap_or_default();
@@ -53,7 +58,7 @@ impl ChangeListener {
                 }
             }
         };
-        self.started.store(true, Ordering::Release);
+        self.started.send_replace(true);
         let mut feed = self.store.follow_changes(sequence, self.poll);
         // What was asked before the feed begins is not told of by it.
         self.keys.changed();
@@ -113,7 +118,7 @@ impl ChangeListener {
         }
         if !restored.is_empty() {
             self.metrics.freshness.restored(age);
-            self.started.store(true, Ordering::Release);
+            self.started.send_replace(true);
             tracing::warn!(
                 projects = restored.len(),
                 age_seconds = age.as_secs(),

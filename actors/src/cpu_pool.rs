@@ -1,5 +1,6 @@
 //! The one rayon pool, behind futures. Its callers bound what they have in flight; nothing is queued without a slot.
 
+use burgee_evaluation::Join;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -28,6 +29,11 @@ impl CpuPool {
         })
     }
 
+    /// Returns whether a job could use another thread beside its own.
+    pub(crate) fn has_more_than_one(&self) -> bool {
+        self.threads.current_num_threads() > 1
+    }
+
     /// Queues a job, first in first out.
     pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
         self.threads.spawn_fifo(job);
@@ -44,6 +50,20 @@ impl CpuPool {
             let _ = reply.send(job());
         });
         result.await.ok()
+    }
+}
+
+/// Lends a job of the pool the pool's other threads, if they are idle; else the job does both pieces itself.
+#[derive(Debug)]
+pub(crate) struct WithinPool;
+
+impl Join for WithinPool {
+    fn join<A: Send, B: Send>(
+        &self,
+        left: impl FnOnce() -> A + Send,
+        right: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        rayon::join(left, right)
     }
 }
 

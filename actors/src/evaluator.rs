@@ -6,7 +6,7 @@
 
 use crate::convert;
 use crate::courier::Reply;
-use crate::cpu_pool::CpuPool;
+use crate::cpu_pool::{CpuPool, WithinPool};
 use crate::mailbox::{Posted, answers_ping};
 use crate::metrics::{BatchInFlight, Metrics};
 use crate::service_time::{Calibration, ServiceTime};
@@ -17,7 +17,9 @@ use actix::{
 };
 use burgee_evaluation::outcome::FailureCode;
 use burgee_evaluation::subject::{Read, StoredState};
-use burgee_evaluation::{Evaluations, Moment, Selection, Stored, Subject, evaluate};
+use burgee_evaluation::{
+    Evaluations, Moment, PART_NS, Selection, Stored, Subject, evaluate, evaluate_split,
+};
 use burgee_schema::models::Found;
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::HashMap;
@@ -155,7 +157,7 @@ impl Handler<Posted<Evaluate>> for Evaluator {
         match &self.lane {
             Lane::Inline => {
                 let _in_flight = BatchInFlight::begin(&self.in_flight);
-                if message.run(&self.learned, &self.metrics) == Ran::Panicked {
+                if message.run(Threads::One, &self.learned, &self.metrics) == Ran::Panicked {
                     // The state may be half-changed: the supervisor restarts this actor and keeps its queue.
                     ctx.stop();
                 }
@@ -165,9 +167,10 @@ impl Handler<Posted<Evaluate>> for Evaluator {
                 let in_flight = BatchInFlight::begin(&self.in_flight);
                 // Only this actor takes slots, and it waits below until one is free.
                 let slot = Arc::clone(&self.free_slots).try_acquire_owned().ok();
+                let threads = message.work.threads(pool, &self.in_flight);
                 pool.spawn(move || {
                     if message.wanted(&metrics) {
-                        message.run(&learned, &metrics);
+                        message.run(threads, &learned, &metrics);
                     }
                     drop((in_flight, slot));
                 });
@@ -179,6 +182,13 @@ impl Handler<Posted<Evaluate>> for Evaluator {
             }
         }
     }
+}
+
+/// Which threads of the pool a batch may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Threads {
+    One,
+    Idle,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -202,7 +212,7 @@ impl Evaluate {
     }
 
     /// Evaluates and answers. A panic fails the flags of this request alone.
-    fn run(self, learned: &Learned, metrics: &Metrics) -> Ran {
+    fn run(self, threads: Threads, learned: &Learned, metrics: &Metrics) -> Ran {
         let started_at = Instant::now();
         let Self {
             mut work,
@@ -213,11 +223,15 @@ impl Evaluate {
         } = self;
         let waited = started_at.saturating_duration_since(posted_at);
         learned.service.began(started_at, waited);
-        let result = catch_unwind(AssertUnwindSafe(|| work.evaluate()));
+        let result = catch_unwind(AssertUnwindSafe(|| work.evaluate(threads)));
         let took = started_at.elapsed();
         metrics.evaluation_time.observe(took.as_secs_f64());
         learned.service.record(took);
-        learned.calibration.record(work.selection.cost_ns(), took);
+        if threads == Threads::Idle {
+            metrics.evaluations_split.inc();
+        } else {
+            learned.calibration.record(work.selection.cost_ns(), took);
+        }
         drop(place);
         let (evaluations, ran) = match result {
             Ok(evaluations) => (evaluations, Ran::Answered),
@@ -239,7 +253,18 @@ impl Evaluate {
 }
 
 impl Work {
-    fn evaluate(&mut self) -> Evaluations {
+    /// Decides whether stages of this batch may be split. While other batches are under way none is: each has its thread, and one that
+    /// waits for its other half would do the work of others first.
+    fn threads(&self, pool: &CpuPool, in_flight: &Gauge) -> Threads {
+        let pays = self.selection.cost_ns() >= 2 * PART_NS;
+        if pays && in_flight.get() <= 1 && pool.has_more_than_one() {
+            Threads::Idle
+        } else {
+            Threads::One
+        }
+    }
+
+    fn evaluate(&mut self, threads: Threads) -> Evaluations {
         #[cfg(test)]
         if self.subject.distinct_id == tests::PANIC {
             panic!("planned");
@@ -248,14 +273,22 @@ impl Work {
             state: self.parse_state(),
             hash_keys: std::mem::replace(&mut self.hash_keys, Read::NotNeeded),
         };
-        evaluate(
-            &self.project.definitions,
-            &self.project.cohorts,
-            &self.selection,
-            &self.subject,
-            &stored,
-            &self.moment,
-        )
+        let definitions = &self.project.definitions;
+        let (cohorts, selection) = (&self.project.cohorts, &self.selection);
+        let (subject, moment) = (&self.subject, &self.moment);
+        match threads {
+            Threads::One => evaluate(definitions, cohorts, selection, subject, &stored, moment),
+            Threads::Idle => evaluate_split(
+                definitions,
+                cohorts,
+                selection,
+                subject,
+                &stored,
+                moment,
+                &WithinPool,
+                PART_NS,
+            ),
+        }
     }
 
     fn parse_state(&mut self) -> Read<StoredState> {

@@ -63,7 +63,9 @@ pub use news::Follow;
 pub use revision::Revision;
 pub use snapshot::Snapshots;
 pub use stages::{Stage, StageTimer, Stages};
-pub use system::{Config, Database, EvaluateRequest, ProjectSnapshot, Readiness, Source, System};
+pub use system::{
+    Config, Database, EvaluateRequest, Preparation, ProjectSnapshot, Readiness, Source, System,
+};
 
 #[cfg(test)]
 mod tests;

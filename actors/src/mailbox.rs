@@ -3,27 +3,47 @@
 //! The bound of an actix mailbox is its capacity, less one, plus one for each live clone of the address. Every mailbox
 //! here is therefore reached through one shared [`Mailbox`], never through a clone of its own per request.
 
+mod oldest;
+
+pub(crate) use oldest::Oldest;
+
 use crate::metrics::MailboxMetrics;
 use actix::dev::ToEnvelope;
 use actix::prelude::SendError;
 use actix::{Actor, Addr, Handler, Message};
+use oldest::Moment;
 use prometheus_client::metrics::gauge::Gauge;
 use std::sync::Arc;
 
 /// Counts a message as waiting from its creation until it is dropped or taken.
 #[derive(Debug)]
-pub(crate) struct DepthGuard(Gauge);
+pub(crate) struct DepthGuard {
+    depth: Gauge,
+    oldest: Arc<Oldest>,
+    posted: Moment,
+}
 
 impl DepthGuard {
-    fn new(depth: &Gauge) -> Self {
-        depth.inc();
-        Self(depth.clone())
+    fn new(metrics: &MailboxMetrics) -> Self {
+        let posted = Moment::now();
+        if metrics.depth.inc() <= 0 {
+            metrics.oldest.first(posted);
+        }
+        Self {
+            depth: metrics.depth.clone(),
+            oldest: Arc::clone(&metrics.oldest),
+            posted,
+        }
+    }
+
+    fn taken(self) {
+        self.oldest.taken(self.posted);
     }
 }
 
 impl Drop for DepthGuard {
     fn drop(&mut self) {
-        self.0.dec();
+        self.depth.dec();
     }
 }
 
@@ -37,7 +57,12 @@ pub(crate) struct Posted<M> {
 impl<M> Posted<M> {
     /// Takes the message out; from here on it no longer counts as waiting.
     pub(crate) fn open(self) -> M {
-        drop(self.depth);
+        self.depth.taken();
+        self.message
+    }
+
+    /// Takes the message back that was not let in.
+    fn recall(self) -> M {
         self.message
     }
 }
@@ -59,6 +84,28 @@ pub(crate) enum WhyRefused {
     Share,
     /// The queue is long and does not get shorter.
     Standing,
+}
+
+impl WhyRefused {
+    /// Every reason.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Full,
+        Self::Gone,
+        Self::Wait,
+        Self::Share,
+        Self::Standing,
+    ];
+
+    /// Returns its name in metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Gone => "gone",
+            Self::Wait => "wait",
+            Self::Share => "share",
+            Self::Standing => "standing",
+        }
+    }
 }
 
 /// A message that was not taken comes back.
@@ -110,7 +157,7 @@ impl<A: Actor> Mailbox<A> {
     {
         let posted = Posted {
             message,
-            depth: DepthGuard::new(&self.metrics.depth),
+            depth: DepthGuard::new(&self.metrics),
         };
         self.address.try_send(posted).map_err(|refused| {
             let why = match refused {
@@ -119,7 +166,7 @@ impl<A: Actor> Mailbox<A> {
             };
             self.metrics.refused.inc();
             Refused {
-                message: refused.into_inner().open(),
+                message: refused.into_inner().recall(),
                 why,
             }
         })
@@ -132,7 +179,7 @@ impl<A: Actor> Mailbox<A> {
         A: Handler<Posted<M>>,
         A::Context: ToEnvelope<A, Posted<M>>,
     {
-        let depth = DepthGuard::new(&self.metrics.depth);
+        let depth = DepthGuard::new(&self.metrics);
         self.address.do_send(Posted { message, depth });
     }
 

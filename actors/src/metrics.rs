@@ -1,11 +1,13 @@
 //! What the actors count. One struct, built at start and handed down; no global registry. No label comes from input.
 
+mod mailboxes;
 mod store;
 
 use crate::cohort_cache::MemberMetrics;
 use crate::events::metrics::EventMetrics;
 use crate::freshness::Freshness;
 use crate::mailbox::WhyRefused;
+use crate::metrics::mailboxes::Mailboxes;
 use crate::runtimes::RuntimeMetrics;
 use crate::stages::Stage;
 use burgee_evaluation::Evaluations;
@@ -20,12 +22,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::Arc;
 
-/// Labels of a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct MailboxLabels {
-    actor: &'static str,
-    instance: u32,
-}
+pub(crate) use mailboxes::MailboxMetrics;
 
 /// Labels of a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,19 +66,10 @@ impl Drop for BatchInFlight {
     }
 }
 
-/// The gauges and counters of one mailbox.
-#[derive(Debug, Clone)]
-pub(crate) struct MailboxMetrics {
-    pub(crate) depth: Gauge,
-    pub(crate) refused: Counter,
-}
-
 /// Everything the actors count.
 #[derive(Debug)]
 pub struct Metrics {
-    depth: Family<MailboxLabels, Gauge>,
-    capacity: Family<MailboxLabels, Gauge>,
-    refused: Family<MailboxLabels, Counter>,
+    mailboxes: Mailboxes,
     requests_refused: Family<RefusalLabels, Counter>,
     batches_in_flight: Family<LaneLabels, Gauge>,
     pub(crate) http_wait: Histogram,
@@ -89,6 +77,7 @@ pub struct Metrics {
     pub(crate) evaluators_replaced: Counter,
     pub(crate) evaluator_wait: Histogram,
     pub(crate) evaluation_time: Histogram,
+    pub(crate) evaluations_split: Counter,
     pub(crate) evaluations_late: Counter,
     pub(crate) evaluations_abandoned: Counter,
     pub(crate) panics: Counter,
@@ -131,9 +120,7 @@ impl Metrics {
     /// Builds the metrics and registers them, and the pool's gauges beside them.
     pub fn register(registry: &mut Registry, store: Store) -> Self {
         let metrics = Self {
-            depth: Family::default(),
-            capacity: Family::default(),
-            refused: Family::default(),
+            mailboxes: Mailboxes::register(registry),
             requests_refused: Family::default(),
             batches_in_flight: Family::default(),
             http_wait: seconds(),
@@ -141,6 +128,7 @@ impl Metrics {
             evaluators_replaced: Counter::default(),
             evaluator_wait: seconds(),
             evaluation_time: seconds(),
+            evaluations_split: Counter::default(),
             evaluations_late: Counter::default(),
             evaluations_abandoned: Counter::default(),
             panics: Counter::default(),
@@ -171,6 +159,7 @@ impl Metrics {
             deadlines_missed: Family::default(),
         };
         metrics.register_all(registry);
+        metrics.begin_at_zero();
         metrics.members.register(registry);
         registry.register_collector(Box::new(AgeCollector(Arc::clone(&metrics.freshness))));
         store::register(registry, store);
@@ -178,21 +167,6 @@ impl Metrics {
     }
 
     fn register_all(&self, r: &mut Registry) {
-        r.register(
-            "burgee_mailbox_depth",
-            "Messages waiting in a mailbox",
-            self.depth.clone(),
-        );
-        r.register(
-            "burgee_mailbox_capacity",
-            "Messages a mailbox takes before it refuses",
-            self.capacity.clone(),
-        );
-        r.register(
-            "burgee_mailbox_refused",
-            "Messages a full mailbox refused",
-            self.refused.clone(),
-        );
         r.register(
             "burgee_requests_refused",
             "Requests that were refused instead of evaluated, by reason",
@@ -227,6 +201,11 @@ impl Metrics {
             "burgee_evaluation_seconds",
             "Time spent evaluating a request",
             self.evaluation_time.clone(),
+        );
+        r.register(
+            "burgee_evaluations_split",
+            "Requests whose large stages were evaluated by several idle threads",
+            self.evaluations_split.clone(),
         );
         r.register(
             "burgee_evaluations_late",
@@ -350,6 +329,21 @@ impl Metrics {
         );
     }
 
+    /// Shows what has not happened yet as 0: a series that begins with its first event hides that one from `rate`.
+    fn begin_at_zero(&self) {
+        for why in WhyRefused::ALL {
+            let reason = why.name();
+            drop(
+                self.requests_refused
+                    .get_or_create(&RefusalLabels { reason }),
+            );
+        }
+        for stage in Stage::ALL {
+            let stage = stage.name();
+            drop(self.deadlines_missed.get_or_create(&StageLabels { stage }));
+        }
+    }
+
     /// Returns the metrics of one mailbox, and notes its capacity.
     pub(crate) fn mailbox(
         &self,
@@ -357,14 +351,7 @@ impl Metrics {
         instance: u32,
         capacity: usize,
     ) -> MailboxMetrics {
-        let labels = MailboxLabels { actor, instance };
-        self.capacity
-            .get_or_create(&labels)
-            .set(i64::try_from(capacity).unwrap_or(i64::MAX));
-        MailboxMetrics {
-            depth: self.depth.get_or_create(&labels).clone(),
-            refused: self.refused.get_or_create(&labels).clone(),
-        }
+        self.mailboxes.of(actor, instance, capacity)
     }
 
     /// Counts a request, or a part of one, that ran out of time.
@@ -376,13 +363,7 @@ impl Metrics {
     }
 
     pub(crate) fn count_refusal(&self, why: WhyRefused) {
-        let reason = match why {
-            WhyRefused::Full => "full",
-            WhyRefused::Gone => "gone",
-            WhyRefused::Wait => "wait",
-            WhyRefused::Share => "share",
-            WhyRefused::Standing => "standing",
-        };
+        let reason = why.name();
         let labels = RefusalLabels { reason };
         self.requests_refused.get_or_create(&labels).inc();
     }

@@ -4,7 +4,7 @@ use crate::evaluator::{Evaluate, Evaluator, Lane};
 use crate::mailbox::{Mailbox, Refused, WhyRefused};
 use crate::metrics::{MailboxMetrics, Metrics};
 use crate::service_time::{Calibration, ServiceTime};
-use crate::standing_queue::StandingQueue;
+use crate::standing_queue::{StandingLimit, StandingQueue};
 use actix::{Context, Supervisor};
 use actix_rt::ArbiterHandle;
 use arc_swap::ArcSwap;
@@ -17,7 +17,7 @@ pub(crate) struct SeatPlan {
     pub(crate) lane: Lane,
     pub(crate) capacity: usize,
     /// How long its queue may stay.
-    pub(crate) standing_limit: Option<Duration>,
+    pub(crate) standing_limit: StandingLimit,
     pub(crate) calibration: Arc<Calibration>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) mailbox: MailboxMetrics,
@@ -39,7 +39,7 @@ impl Seat {
         let service = Arc::new(ServiceTime::default());
         let mailbox = start(&plan, &service, &arbiter);
         Arc::new(Self {
-            standing: StandingQueue::new(plan.standing_limit, Instant::now()),
+            standing: StandingQueue::new(&plan.standing_limit, Instant::now()),
             plan,
             service,
             arbiter,

@@ -4,7 +4,8 @@
 //! A queue stands when nobody found it short for a whole interval. From then on those who would wait longer than the
 //! limit are refused, and those who take too much of it earlier, until few of them are. Pure but for its lock: the time and the expected wait are arguments.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a queue must have been long before anybody is refused for it: more than a burst of connections, or a database
@@ -39,8 +40,35 @@ pub(crate) enum Pressure {
 #[derive(Debug)]
 pub(crate) struct StandingQueue {
     /// The wait that is always allowed; `None` when nobody is ever refused.
-    limit: Option<Duration>,
+    limit: StandingLimit,
     window: Mutex<Window>,
+}
+
+/// How long requests may go on waiting; shared by all queues, and may change while they stand.
+#[derive(Debug, Clone)]
+pub(crate) struct StandingLimit(Arc<AtomicU64>);
+
+impl StandingLimit {
+    /// In the place of a limit where nobody is ever refused.
+    const NONE: u64 = u64::MAX;
+
+    pub(crate) fn new(limit: Option<Duration>) -> Self {
+        let shared = Self(Arc::default());
+        shared.set(limit);
+        shared
+    }
+
+    pub(crate) fn set(&self, limit: Option<Duration>) {
+        let micros = limit.map_or(Self::NONE, |limit| {
+            u64::try_from(limit.as_micros()).unwrap_or(Self::NONE)
+        });
+        self.0.store(micros, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<Duration> {
+        let micros = self.0.load(Ordering::Relaxed);
+        (micros != Self::NONE).then(|| Duration::from_micros(micros))
+    }
 }
 
 #[derive(Debug)]
@@ -55,16 +83,16 @@ struct Window {
 }
 
 impl StandingQueue {
-    pub(crate) fn new(limit: Option<Duration>, now: Instant) -> Self {
+    pub(crate) fn new(limit: &StandingLimit, now: Instant) -> Self {
         Self {
-            limit,
+            limit: limit.clone(),
             window: Mutex::new(Window::new(now)),
         }
     }
 
     /// Counts one that would wait this long, and returns whether it may.
     pub(crate) fn ask(&self, now: Instant, wait: Duration) -> Pressure {
-        let Some(limit) = self.limit else {
+        let Some(limit) = self.limit.get() else {
             return Pressure::None;
         };
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +112,7 @@ impl StandingQueue {
 
     /// The same for one that is not counted yet: it asks later, or when it is refused.
     pub(crate) fn look(&self, wait: Duration) -> Pressure {
-        let Some(limit) = self.limit else {
+        let Some(limit) = self.limit.get() else {
             return Pressure::None;
         };
         let window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +166,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{INTERVAL, Pressure, StandingQueue};
+    use super::{INTERVAL, Pressure, StandingLimit, StandingQueue};
     use std::time::{Duration, Instant};
 
     const LIMIT: Duration = Duration::from_millis(10);
@@ -153,7 +181,7 @@ mod tests {
         fn new(limit: Option<Duration>) -> Self {
             let now = Instant::now();
             Self {
-                queue: StandingQueue::new(limit, now),
+                queue: StandingQueue::new(&StandingLimit::new(limit), now),
                 now,
             }
         }
@@ -248,6 +276,20 @@ mod tests {
             !queue.one(LIMIT * 2),
             "one slow moment long ago proves nothing"
         );
+    }
+
+    #[test]
+    fn a_limit_that_changes_counts_at_once() {
+        let limit = StandingLimit::new(None);
+        let mut queue = Clocked {
+            queue: StandingQueue::new(&limit, Instant::now()),
+            now: Instant::now(),
+        };
+        assert_eq!(queue.load(100, LIMIT * 2), 0);
+        limit.set(Some(LIMIT));
+        assert!(queue.load(100, LIMIT * 2) > 0);
+        limit.set(Some(LIMIT * 100));
+        assert_eq!(queue.load(100, LIMIT * 2), 0);
     }
 
     #[test]

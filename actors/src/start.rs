@@ -19,16 +19,16 @@ use crate::seat::{Seat, SeatPlan};
 use crate::service_time::{Calibration, ServiceTime};
 use crate::shares::Shares;
 use crate::snapshot::Writer;
-use crate::standing_queue::StandingQueue;
+use crate::standing_queue::{StandingLimit, StandingQueue};
 use crate::system::{Config, Source, StartError, System};
 use actix::dev::ToEnvelope;
 use actix::{Actor, Context, Handler, Supervised, Supervisor};
 use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_schema::Store;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// Messages the caches take before they refuse.
 const CACHE_CAPACITY: usize = 1_024;
@@ -73,8 +73,10 @@ impl System {
         let watch = |runtime| metrics.runtimes.watch(runtime, 0);
         store.runtime().spawn(watch(Runtime::Database));
         let calibration = Arc::new(Calibration::new());
+        let standing_limit = StandingLimit::new(config.standing_limit);
         let plans = Plans {
             config,
+            standing_limit: &standing_limit,
             metrics: &metrics,
             calibration: &calibration,
         };
@@ -136,10 +138,13 @@ impl System {
         };
         let events = start_events(&io, config, &store, caches, &metrics).await;
 
-        if let Some(snapshots) = source.snapshots.clone() {
-            state.spawn(Writer::new(snapshots, store.clone(), Arc::clone(&metrics)).run());
-        }
-        let started = Arc::new(AtomicBool::new(false));
+        let snapshot_flushes = source.snapshots.clone().map(|snapshots| {
+            let (flushes, asked) = mpsc::channel(1);
+            let writer = Writer::new(snapshots, store.clone(), Arc::clone(&metrics));
+            state.spawn(writer.run(asked));
+            flushes
+        });
+        let (has_started, started) = watch::channel(false);
         let keys = KeysRevision::default();
         let listener = ChangeListener {
             store,
@@ -147,7 +152,7 @@ impl System {
             cohorts: cohorts.clone(),
             keys: keys.clone(),
             poll: config.poll,
-            started: Arc::clone(&started),
+            started: has_started,
             metrics: Arc::clone(&metrics),
             snapshots: source.snapshots,
         };
@@ -160,7 +165,7 @@ impl System {
             courier: None,
             shares: Shares::new(capacity),
             service,
-            standing: Arc::new(StandingQueue::new(config.standing_limit, Instant::now())),
+            standing: Arc::new(StandingQueue::new(&standing_limit, Instant::now())),
             metrics: Arc::clone(&metrics),
         };
         Ok(Self {
@@ -174,9 +179,10 @@ impl System {
             admission,
             worker_seats,
             worker: None,
-            standing_limit: config.standing_limit,
+            standing_limit,
             requests: Shares::new(0),
             started,
+            snapshot_flushes,
             metrics,
             stale_after: config.poll * STALE_AFTER_POLLS + STALE_AFTER,
             arbiters,
@@ -228,6 +234,7 @@ impl Arbiters {
 /// How every evaluator is started.
 struct Plans<'a> {
     config: &'a Config,
+    standing_limit: &'a StandingLimit,
     metrics: &'a Arc<Metrics>,
     calibration: &'a Arc<Calibration>,
 }
@@ -287,7 +294,7 @@ impl Plans<'_> {
         SeatPlan {
             lane,
             capacity,
-            standing_limit: self.config.standing_limit,
+            standing_limit: self.standing_limit.clone(),
             calibration: Arc::clone(self.calibration),
             metrics: Arc::clone(self.metrics),
             mailbox: self.metrics.mailbox(name, instance, capacity),
@@ -297,7 +304,7 @@ impl Plans<'_> {
     fn at_workers(&self) -> WorkerSeats {
         WorkerSeats {
             capacity: self.config.evaluator_capacity,
-            standing_limit: self.config.standing_limit,
+            standing_limit: self.standing_limit.clone(),
             calibration: Arc::clone(self.calibration),
             metrics: Arc::clone(self.metrics),
             seated: AtomicU32::new(0),
@@ -308,7 +315,7 @@ impl Plans<'_> {
 /// How to seat an evaluator at an HTTP worker.
 pub(crate) struct WorkerSeats {
     capacity: usize,
-    standing_limit: Option<Duration>,
+    standing_limit: StandingLimit,
     calibration: Arc<Calibration>,
     metrics: Arc<Metrics>,
     seated: AtomicU32,
@@ -320,7 +327,7 @@ impl WorkerSeats {
         SeatPlan {
             lane: evaluator::Lane::Inline,
             capacity: self.capacity,
-            standing_limit: self.standing_limit,
+            standing_limit: self.standing_limit.clone(),
             calibration: Arc::clone(&self.calibration),
             metrics: Arc::clone(&self.metrics),
             mailbox: self

@@ -19,7 +19,7 @@ use crate::seat::Seat;
 use crate::shares::{Place, Shares};
 use crate::snapshot::Snapshots;
 use crate::stages::{Stage, StageTimer, Stages};
-use crate::standing_queue::Pressure;
+use crate::standing_queue::{Pressure, StandingLimit};
 use crate::start::WorkerSeats;
 use crate::static_members::StaticMembers;
 use crate::worker_queue::WorkerQueue;
@@ -32,9 +32,8 @@ use burgee_evaluation::{
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout_at;
 
 /// One project's definitions at one moment: immutable, shared.
@@ -129,8 +128,19 @@ pub enum Database {
     /// Its schema is the one this program knows.
     #[default]
     Prepared,
-    /// It cannot be reached; the message tells when it was and its migrations have run. Until then the snapshot serves.
-    Awaited(oneshot::Receiver<()>),
+    /// Somebody is about to make it so, and tells how far that is.
+    Awaited(watch::Receiver<Preparation>),
+}
+
+/// How far a database is from being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preparation {
+    /// It is being prepared.
+    Begun,
+    /// It cannot be used at the moment: until it can, the snapshot serves.
+    Away,
+    /// Its schema is the one this program knows.
+    Done,
 }
 
 /// The actors could not be started.
@@ -153,10 +163,12 @@ pub struct System {
     pub(crate) worker_seats: Option<Arc<WorkerSeats>>,
     /// The queue before the HTTP worker whose handle this is.
     pub(crate) worker: Option<Arc<WorkerQueue>>,
-    pub(crate) standing_limit: Option<Duration>,
+    pub(crate) standing_limit: StandingLimit,
     /// What the projects hold of the requests under way.
     pub(crate) requests: Arc<Shares>,
-    pub(crate) started: Arc<AtomicBool>,
+    pub(crate) started: watch::Receiver<bool>,
+    /// Asks for what is not on disk yet to be written there; `None` without a snapshot.
+    pub(crate) snapshot_flushes: Option<mpsc::Sender<oneshot::Sender<()>>>,
     pub(crate) metrics: Arc<Metrics>,
     /// From what age on the definitions are called stale.
     pub(crate) stale_after: Duration,
@@ -172,7 +184,7 @@ impl System {
         let Some(arbiter) = Arbiter::try_current() else {
             return self.clone();
         };
-        let queue = WorkerQueue::new(self.standing_limit, &self.metrics);
+        let queue = WorkerQueue::new(&self.standing_limit, &self.metrics);
         actix_rt::spawn(Arc::clone(&queue).run());
         let courier = Courier::new(self.metrics.answers_waiting.clone());
         actix_rt::spawn(Arc::clone(&courier).run());
@@ -188,6 +200,11 @@ impl System {
             worker: Some(queue),
             ..self.clone()
         }
+    }
+
+    /// Changes how long requests may wait for a thread when they have waited so for a while, for all queues at once.
+    pub fn set_standing_limit(&self, limit: Option<Duration>) {
+        self.standing_limit.set(limit);
     }
 
     /// Stops the actors' threads. Call it when no request is under way any more.
@@ -447,7 +464,41 @@ impl System {
 
     /// Returns whether the first load is over.
     pub fn started(&self) -> bool {
-        self.started.load(Ordering::Acquire)
+        *self.started.borrow()
+    }
+
+    /// Waits until flags can be served for the first time: the first load is over, or the snapshot was put up.
+    pub async fn until_started(&self) {
+        let mut started = self.started.clone();
+        // The change listener ends with its arbiter alone; then nobody waits for it any more.
+        if started.wait_for(|started| *started).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Has everything that waits written: events, counts of flags that were called, and definitions that are not in the
+    /// snapshot yet. Call it when no request is under way any more; what is not written within the limit is lost.
+    pub async fn finish(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        self.finish_events(limit).await;
+        if self.finish_snapshot(deadline).await.is_err() {
+            tracing::warn!(
+                "the newest definitions are not in the snapshot: writing it took too long"
+            );
+        }
+    }
+
+    async fn finish_snapshot(&self, deadline: Instant) -> Result<(), tokio::time::error::Elapsed> {
+        let Some(flushes) = &self.snapshot_flushes else {
+            return Ok(());
+        };
+        let (done, is_written) = oneshot::channel();
+        timeout_at(deadline.into(), async {
+            // A writer that is gone has dropped what it was sent, which ends the wait.
+            let _ = flushes.send(done).await;
+            let _ = is_written.await;
+        })
+        .await
     }
 }
 

@@ -5,7 +5,7 @@
 //! none while nothing arrives.
 
 use crate::metrics::Metrics;
-use crate::standing_queue::{Pressure, StandingQueue};
+use crate::standing_queue::{Pressure, StandingLimit, StandingQueue};
 use prometheus_client::metrics::histogram::Histogram;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ struct Turn {
 }
 
 impl WorkerQueue {
-    pub(crate) fn new(limit: Option<Duration>, metrics: &Metrics) -> Arc<Self> {
+    pub(crate) fn new(limit: &StandingLimit, metrics: &Metrics) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
             probe: Notify::new(),
@@ -108,6 +108,7 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::{Turn, WorkerQueue};
+    use crate::standing_queue::StandingLimit;
     use crate::tests::metrics;
     use std::sync::Arc;
     use std::time::{Duration, Instant};
@@ -136,7 +137,7 @@ mod tests {
     #[actix::test]
     async fn a_probe_waits_for_what_is_ready_before_it() {
         let (metrics, _directory) = metrics().await;
-        let queue = WorkerQueue::new(Some(ms(1)), &metrics);
+        let queue = WorkerQueue::new(&StandingLimit::new(Some(ms(1))), &metrics);
         actix_rt::spawn(Arc::clone(&queue).run());
         tokio::task::yield_now().await;
         let sent = Instant::now();

@@ -21,6 +21,14 @@ impl ClientProgram {
         )
     }
 
+    /// The program that checks a server against its own OpenAPI document; it has a Python environment to itself.
+    pub fn openapi() -> Self {
+        let mut program = Self::new(&here(".venv-openapi/bin/python"));
+        program.0.env("PYTHONDONTWRITEBYTECODE", "1");
+        let script = here("clients/openapi/check.py");
+        program.arg(script.to_str().expect("a path of ours"))
+    }
+
     /// A program for Node.js, with the packages of `clients/js`.
     pub fn node(script: &str) -> Self {
         assert_installed(&here("clients/js/node_modules"));

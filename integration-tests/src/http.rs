@@ -217,7 +217,9 @@ impl Connection {
         read > 0
     }
 
-    fn take(&mut self, length: usize) -> Vec<u8> {
+    /// Reads so many bytes, after the head of an answer that says how many there are.
+    #[track_caller]
+    pub fn take(&mut self, length: usize) -> Vec<u8> {
         while self.rest.len() < length {
             assert!(self.fill(), "closed within a body");
         }

@@ -11,6 +11,7 @@
     reason = "a harness fails like the tests that use it: at once, by panicking"
 )]
 
+pub mod balancer;
 mod builders;
 pub mod clients;
 mod database;
@@ -18,9 +19,10 @@ pub mod deadline;
 pub mod http;
 pub mod postgres;
 mod program;
+pub mod proxy;
 mod test_server;
 
 pub use builders::{FlagBuilder, ProjectBuilder, filter};
 pub use database::{Database, Kind};
-pub use program::{Finished, burgee, burgee_in, program_path};
+pub use program::{Finished, burgee, burgee_in, burgee_under, burgee_with, program_path};
 pub use test_server::{ServerBuilder, TestServer};

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -79,6 +79,17 @@ impl TestDatabase {
         Self::in_server(Arc::new(Server::start_with(settings)?))
     }
 
+    /// Makes a database in a server of its own that takes connections by TLS as well, and shows this certificate (PEM).
+    pub fn tls_postgres(certificate: &str, key: &str) -> Result<Self> {
+        let settings = [
+            "ssl=on",
+            "ssl_cert_file=../server.crt",
+            "ssl_key_file=../server.key",
+        ];
+        let files = [("server.crt", certificate), ("server.key", key)];
+        Self::in_server(Arc::new(Server::start_beside(&settings, &files)?))
+    }
+
     fn in_server(server: Arc<Server>) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -136,6 +147,22 @@ impl Server {
 
     /// The same with settings (`name=value`) that go before its own.
     pub fn start_with(settings: &[&str]) -> Result<Self> {
+        Self::start_beside(settings, &[])
+    }
+
+    /// The same beside files that only the server can read.
+    fn start_beside(settings: &[&str], files: &[(&str, &str)]) -> Result<Self> {
+        let server = Self::prepare(settings)?;
+        server.make_cluster()?;
+        for (name, text) in files {
+            server.write(name, text)?;
+        }
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Makes its directory and everything around it, but no cluster.
+    fn prepare(settings: &[&str]) -> Result<Self> {
         let programs = find_programs()?;
         let user = unprivileged_user()?;
         let directory = tempfile::Builder::new()
@@ -146,7 +173,7 @@ impl Server {
         if let Some(user) = &user {
             chown(&directory, Some(user.id), Some(user.group))?;
         }
-        let server = Self {
+        Ok(Self {
             programs,
             directory,
             port: free_port()?,
@@ -154,10 +181,42 @@ impl Server {
             user,
             process: Mutex::new(None),
             guard: Mutex::new(Some(guard)),
-        };
-        server.make_cluster()?;
+        })
+    }
+
+    /// Makes a streaming replica of another server and starts it.
+    pub fn following(primary: &Server) -> Result<Self> {
+        let server = Self::prepare(&[])?;
+        let output = server
+            .command("pg_basebackup")
+            .args([
+                "--username=burgee",
+                "--host=127.0.0.1",
+                "--write-recovery-conf",
+            ])
+            .args(["--wal-method=stream", "--checkpoint=fast", "--no-sync"])
+            .arg(format!("--port={}", primary.port))
+            .arg("--pgdata")
+            .arg(server.directory.join("data"))
+            .output()
+            .context("pg_basebackup cannot be started")?;
+        ensure!(
+            output.status.success(),
+            "pg_basebackup: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         server.resume()?;
         Ok(server)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.directory.join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        if let Some(user) = &self.user {
+            chown(&path, Some(user.id), Some(user.group))?;
+        }
+        Ok(())
     }
 
     /// Returns the URL of a database in it.

@@ -60,9 +60,26 @@ pub fn burgee(args: &[&str]) -> Finished {
     finish(command().args(args))
 }
 
+/// Runs `burgee` in an environment of just these variables.
+pub fn burgee_with(variables: &[(&str, &str)], args: &[&str]) -> Finished {
+    finish(command().envs(variables.iter().copied()).args(args))
+}
+
 /// Runs `burgee` in a working directory of its own.
 pub fn burgee_in(directory: &Path, args: &[&str]) -> Finished {
     finish(command().args(args).current_dir(directory))
+}
+
+/// Runs `burgee` from a shell that has run this first, such as `ulimit -n 64`.
+pub fn burgee_under(first: &str, args: &[&str]) -> Finished {
+    let mut command = Command::new("/bin/sh");
+    command
+        .env_clear()
+        .stdin(Stdio::null())
+        .args(["-c", &format!("{first} && exec \"$0\" \"$@\"")])
+        .arg(program_path())
+        .args(args);
+    finish(&mut command)
 }
 
 fn finish(command: &mut Command) -> Finished {

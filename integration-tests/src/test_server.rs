@@ -7,7 +7,7 @@ use crate::program::command;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// Says how a server is started. Whatever is not said has a default that suits a test.
@@ -211,19 +211,36 @@ impl TestServer {
         self.signal("TERM");
     }
 
-    /// Sends a signal, such as STOP and CONT.
+    /// Sends a signal by its name, such as `HUP`.
     pub fn signal(&self, name: &str) {
         let id = self.child.lock().expect("no user panics").id();
         crate::program::signal(id, name);
     }
 
+    /// Waits for a line of the log, an object, that a test of its fields accepts.
+    #[track_caller]
+    pub fn wait_for_line(&self, what: &str, accepts: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, || {
+            let log = self.log();
+            let lines = log
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            lines.into_iter().find(&accepts)
+        })
+    }
+
+    /// Waits for its end.
+    pub fn wait(&self) -> ExitStatus {
+        eventually("the server to stop", || {
+            let mut child = self.child.lock().expect("no user panics");
+            child.try_wait().expect("it is our child")
+        })
+    }
+
     /// Waits for its end; the exit code must be 0.
     #[track_caller]
     pub fn expect_clean_exit(&self) {
-        let status = eventually("the server to stop", || {
-            let mut child = self.child.lock().expect("no user panics");
-            child.try_wait().expect("it is our child")
-        });
+        let status = self.wait();
         assert_eq!(status.code(), Some(0), "log:\n{}", self.log());
     }
 }

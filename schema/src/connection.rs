@@ -3,12 +3,12 @@
 //! [`on_both`] gives a query to whichever it is: the query is written once and compiled for both.
 
 use crate::StoreError;
-use crate::database_url::Target;
+use crate::database_url::{PostgresTarget, Target};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::{QueryResult, SqliteConnection};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -84,8 +84,8 @@ impl Connection {
         limit: Duration,
     ) -> Result<Self> {
         let backend = match target {
-            Target::Postgres(config) => {
-                let connecting = connect_postgres(config, limit);
+            Target::Postgres(server) => {
+                let connecting = connect_postgres(server, limit);
                 Backend::Postgres(
                     match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
                         Ok(connected) => connected?,
@@ -153,6 +153,16 @@ impl Connection {
             Backend::Postgres(_) => self.run(sql).await,
             Backend::Sqlite(_) => Ok(()),
         }
+    }
+
+    /// Asks Postgres for one whole number.
+    pub(crate) async fn number_on_postgres(&mut self, expression: &str) -> Result<i64> {
+        let (backend, deadline) = self.parts();
+        let Backend::Postgres(connection) = backend else {
+            return Err(StoreError::Config("only Postgres can be asked".to_owned()));
+        };
+        let question = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(expression));
+        deadline.keep(question.get_result(connection)).await
     }
 
     /// Begins a transaction.
@@ -265,12 +275,10 @@ impl Deadline<'_> {
 const PLANS_ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
     SET enable_hashjoin = off; SET enable_mergejoin = off";
 
-async fn connect_postgres(
-    config: &tokio_postgres::Config,
-    limit: Duration,
-) -> Result<AsyncPgConnection> {
-    let (client, connection) = config
-        .connect(tokio_postgres::NoTls)
+async fn connect_postgres(server: &PostgresTarget, limit: Duration) -> Result<AsyncPgConnection> {
+    let (client, connection) = server
+        .config
+        .connect(server.tls.clone())
         .await
         .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
     let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection)

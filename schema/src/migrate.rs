@@ -62,9 +62,41 @@ pub(crate) async fn carry_out(
         }
     };
     match outcome {
-        Ok(done) => done.map_err(StoreError::Query),
+        Ok(done) => done.map_err(sorted),
         Err(_panicked_or_shut_down) => Err(crate::runtime::lost()),
     }
+}
+
+/// A locked file is no broken one: waiting helps.
+fn sorted(error: Box<dyn Error + Send + Sync>) -> StoreError {
+    match error.downcast::<diesel::result::Error>() {
+        Ok(error) => (*error).into(),
+        Err(other) => StoreError::Query(other),
+    }
+}
+
+/// Returns version and name of each migration for Postgres, in order.
+pub(crate) fn known_to_postgres() -> Result<Vec<(String, String)>, StoreError> {
+    known::<diesel::pg::Pg>(POSTGRES)
+}
+
+/// The same for SQLite.
+pub(crate) fn known_to_sqlite() -> Result<Vec<(String, String)>, StoreError> {
+    known::<diesel::sqlite::Sqlite>(SQLITE)
+}
+
+fn known<DB: Backend>(source: EmbeddedMigrations) -> Result<Vec<(String, String)>, StoreError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let migrations: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(StoreError::Query)?;
+    let mut known: Vec<_> = migrations
+        .iter()
+        .map(|migration| migration.name())
+        .map(|name| (name.version().to_string(), name.to_string()))
+        .collect();
+    known.sort();
+    Ok(known)
 }
 
 fn on_sqlite(

@@ -9,11 +9,13 @@ pub(crate) mod event;
 pub(crate) mod flag;
 pub(crate) mod group;
 pub(crate) mod hash_key;
+pub(crate) mod history;
 pub(crate) mod key;
 pub(crate) mod lookup;
 pub(crate) mod person;
 pub(crate) mod person_write;
 pub(crate) mod project;
+pub(crate) mod record;
 
 pub use change::{ChangeKind, ChangeRow};
 pub use cohort::CohortRow;
@@ -26,10 +28,12 @@ pub use event::{
 pub use flag::FlagRow;
 pub use group::{GroupRow, GroupTypeRow};
 pub use hash_key::HashKeyWrite;
+pub use history::{Activity, ActivityRow, HistoryOf};
 pub use key::{PersonalKeyRow, SecretTokenRow};
 pub use lookup::{Found, FoundHashKeys, FoundPerson, Lookup};
 pub use person::{FullPerson, PersonRow};
 pub use project::ProjectRow;
+pub use record::{CohortRecord, FlagDetails, FlagRecord};
 
 /// A migration and whether it has run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,11 +27,15 @@ pub enum QueryKind {
     Changes,
     /// Secret tokens and personal keys.
     Keys,
+    /// How far a read replica is.
+    Replica,
+    /// What people ask for through the admin API.
+    Admin,
 }
 
 impl QueryKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Ping,
         Self::Projects,
         Self::Definitions,
@@ -42,6 +46,8 @@ impl QueryKind {
         Self::FlagCalls,
         Self::Changes,
         Self::Keys,
+        Self::Replica,
+        Self::Admin,
     ];
 
     /// Returns its name in metrics.
@@ -57,6 +63,8 @@ impl QueryKind {
             Self::FlagCalls => "flag_calls",
             Self::Changes => "changes",
             Self::Keys => "keys",
+            Self::Replica => "replica",
+            Self::Admin => "admin",
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::StoreError;
 use crate::connection::{Access, Connection};
 use crate::database_url::Target;
 use crate::observer::Observers;
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +35,26 @@ pub struct PoolConfig {
     pub max_lifetime: Duration,
     /// Threads of the runtime that the connections live on.
     pub threads: usize,
+    /// A read replica of a Postgres.
+    pub replica: Option<ReplicaConfig>,
+}
+
+/// A read replica, and when it is used.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReplicaConfig {
+    /// Its URL.
+    pub url: String,
+    /// How far it may be behind; beyond that, the primary is asked.
+    pub most_behind: Duration,
+}
+
+impl fmt::Debug for ReplicaConfig {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplicaConfig")
+            .field("most_behind", &self.most_behind)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for PoolConfig {
@@ -48,6 +69,7 @@ impl Default for PoolConfig {
             idle_timeout: Duration::from_secs(300),
             max_lifetime: Duration::from_secs(1800),
             threads: 1,
+            replica: None,
         }
     }
 }

@@ -32,18 +32,23 @@ impl DatabaseRuntime {
         &self.handle
     }
 
-    /// Runs a task here and waits for its answer wherever the caller is. A caller that goes away stops nothing: the
-    /// task is bounded by its own deadlines, and a statement cut off halfway would cost the connection.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// Starts a task here; the answer can be waited for wherever the caller is. A caller that goes away stops nothing: the
+    /// task is bounded by its own deadlines, and a statement cut off halfway would cost the connection. The task, which may
+    /// be large, is no part of what the caller holds while it waits.
+    pub(crate) fn run<T, F>(
         &self,
-        task: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        task: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         self.handle.spawn(async move {
             // Nobody may be waiting any more.
             let _unwanted = reply.send(task.await);
         });
-        answer.await.unwrap_or_else(|_| Err(lost()))
+        async move { answer.await.unwrap_or_else(|_| Err(lost())) }
     }
 }
 

@@ -8,8 +8,11 @@ use crate::models::*;
 use crate::models::{change, cohort_member, definitions, event, hash_key, key, project};
 use crate::observer::Observers;
 use crate::pool::{Pool, PoolStatus};
+use crate::replica::{self, Replica, ReplicaStatus};
 use crate::runtime::DatabaseRuntime;
-use crate::{ChangeFeed, PoolConfig, QueryKind, StoreError, StoreObserver, WriteTransaction};
+use crate::{
+    ChangeFeed, PoolConfig, QueryKind, StoreError, StoreObserver, WriteTransaction, chain,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -25,6 +28,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 const MAKE_FILE_TRIES: u32 = 50;
 const MAKE_FILE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How many connections people's questions share, and how long each may wait, and run.
+const ADMIN_CONNECTIONS: u32 = 2;
+const ADMIN_LIMIT: Duration = Duration::from_secs(5);
+
 /// A database and its pool. Cheap to clone. May be called from any runtime: the work happens on the store's own.
 #[derive(Clone)]
 pub struct Store {
@@ -39,9 +46,13 @@ pub(crate) struct Inner {
     writer: Option<Pool>,
     /// The one connection on which events are stored in Postgres: statements may run longer there than on the read path.
     events: Option<Pool>,
+    /// Answers look-ups in the place of the readers.
+    pub(crate) replica: Option<Replica>,
+    /// The few connections on which people's questions are answered, so that they never take one from the read path.
+    admin: Pool,
     /// Counts this process's own commits, so that its feeds hear of them at once.
     pub(crate) commits: watch::Sender<u64>,
-    observers: Arc<Observers>,
+    pub(crate) observers: Arc<Observers>,
     /// Last, so that the pools are gone when it stops.
     pub(crate) runtime: DatabaseRuntime,
 }
@@ -49,6 +60,17 @@ pub(crate) struct Inner {
 impl Inner {
     pub(crate) fn writer(&self) -> &Pool {
         self.writer.as_ref().unwrap_or(&self.readers)
+    }
+
+    pub(crate) fn readers(&self) -> &Pool {
+        &self.readers
+    }
+
+    /// Notes that this process may have written anything.
+    pub(crate) fn wrote_anything(&self) {
+        if let Some(replica) = &self.replica {
+            replica.wrote_anything();
+        }
     }
 
     fn event_writer(&self) -> &Pool {
@@ -104,19 +126,49 @@ impl Store {
             let _context = runtime.handle().enter();
             Pool::start(target.clone(), Access::Write, &one, &observers)
         });
+        let admin = {
+            let few = PoolConfig {
+                max_size: ADMIN_CONNECTIONS,
+                min_idle: 0,
+                acquire_timeout: ADMIN_LIMIT,
+                query_timeout: ADMIN_LIMIT,
+                ..config.clone()
+            };
+            let _context = runtime.handle().enter();
+            Pool::start(target.clone(), Access::Read, &few, &observers)
+        };
+        let replica = match &config.replica {
+            None => None,
+            Some(replica) => {
+                let found = Target::parse(&replica.url)?;
+                if !(found.is_postgres() && target.is_postgres()) {
+                    return Err(StoreError::Config(
+                        "only a Postgres can have a read replica".to_owned(),
+                    ));
+                }
+                let _context = runtime.handle().enter();
+                let pool = Pool::start(found, Access::Read, &config, &observers);
+                Some(Replica::new(pool, replica.most_behind))
+            }
+        };
         let (commits, _) = watch::channel(0);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                target,
-                config,
-                readers,
-                writer,
-                events,
-                commits,
-                observers,
-                runtime,
-            }),
-        })
+        let inner = Arc::new(Inner {
+            target,
+            config,
+            readers,
+            writer,
+            events,
+            replica,
+            admin,
+            commits,
+            observers,
+            runtime,
+        });
+        if inner.replica.is_some() {
+            let watching = replica::watch(Arc::downgrade(&inner));
+            inner.runtime.handle().spawn(watching);
+        }
+        Ok(Self { inner })
     }
 
     /// Waits until `min_idle` connections are open and one has answered a question.
@@ -181,6 +233,11 @@ impl Store {
         self.inner.readers.status()
     }
 
+    /// Returns what is known of the read replica, where there is one.
+    pub fn replica_status(&self) -> Option<ReplicaStatus> {
+        self.inner.replica.as_ref().map(Replica::status)
+    }
+
     /// Tells an observer of every wait from now on. There can be one; a second one is never told anything.
     pub fn observe(&self, observer: Box<dyn StoreObserver>) {
         self.inner.observers.set(observer);
@@ -219,13 +276,44 @@ impl Store {
         .await
     }
 
-    /// Answers many look-ups with one statement per kind of thing, in the order asked.
+    /// Answers many look-ups with one statement per kind of thing, in the order asked; from the replica where it may.
     pub async fn look_up(&self, lookups: &[Lookup]) -> Result<Vec<Found>> {
+        let Some(replica) = &self.inner.replica else {
+            return self.look_up_in(Source::Primary, lookups).await;
+        };
+        let (there, here) = replica.split(lookups);
+        if there.is_empty() {
+            return self.look_up_in(Source::Primary, lookups).await;
+        }
+        if here.is_empty() {
+            return self.look_up_in(Source::Replica, lookups).await;
+        }
+        let of = |places: &[usize]| -> Vec<Lookup> {
+            let lookups = places.iter().filter_map(|&place| lookups.get(place));
+            lookups.cloned().collect()
+        };
+        let (of_there, of_here) = (of(&there), of(&here));
+        let (from_there, from_here) = futures_util::future::try_join(
+            self.look_up_in(Source::Replica, &of_there),
+            self.look_up_in(Source::Primary, &of_here),
+        )
+        .await?;
+        let places = there.into_iter().chain(here);
+        let mut found: Vec<_> = places
+            .zip(from_there.into_iter().chain(from_here))
+            .collect();
+        found.sort_unstable_by_key(|(place, _)| *place);
+        Ok(found.into_iter().map(|(_, found)| found).collect())
+    }
+
+    async fn look_up_in(&self, source: Source, lookups: &[Lookup]) -> Result<Vec<Found>> {
         if lookups.is_empty() {
             return Ok(Vec::new());
         }
-        let lookups = lookups.to_vec();
-        self.read(QueryKind::LookUp, |connection| {
+        let questions = lookups.len();
+        let lookups: Arc<[Lookup]> = lookups.into();
+        self.read_in(source, QueryKind::LookUp, questions, move |connection| {
+            let lookups = Arc::clone(&lookups);
             async move { crate::look_up::look_up(connection, &lookups).await }.boxed()
         })
         .await
@@ -239,7 +327,12 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<i64>> {
-        self.read(QueryKind::Members, move |connection| {
+        let replica = self.inner.replica.as_ref();
+        let source = match replica {
+            Some(replica) if replica.may_load_members() => Source::Replica,
+            _ => Source::Primary,
+        };
+        self.read_in(source, QueryKind::Members, 1, move |connection| {
             cohort_member::after(connection, project_id, cohort_id, after, limit).boxed()
         })
         .await
@@ -292,12 +385,15 @@ impl Store {
         if events.is_empty() {
             return Ok(WrittenEvents::default());
         }
-        let events = Arc::clone(events);
+        let (events, kept) = (Arc::clone(events), Arc::clone(events));
         self.write_with_events(QueryKind::Events, move |connection| {
             async move { event_write::write(connection, &events, now).await }.boxed()
         })
         .await
         .inspect(|written| {
+            if let Some(replica) = &self.inner.replica {
+                replica.wrote(&kept);
+            }
             if written.memberships_changed || !written.projects_changed.is_empty() {
                 let commits = &self.inner.commits;
                 commits.send_modify(|count| *count = count.wrapping_add(1));
@@ -358,18 +454,32 @@ impl Store {
 
     /// Returns the newest sequence, 0 when nothing ever changed.
     pub async fn latest_sequence(&self) -> Result<i64> {
-        self.read(QueryKind::Changes, |connection| {
-            change::latest_sequence(connection).boxed()
-        })
-        .await
+        let latest = self
+            .read(QueryKind::Changes, |connection| {
+                change::latest_sequence(connection).boxed()
+            })
+            .await;
+        self.changes_were_read();
+        latest
     }
 
     /// Returns at most `limit` changes after `sequence`, in order.
     pub async fn changes_after(&self, sequence: i64, limit: i64) -> Result<Vec<ChangeRow>> {
-        self.read(QueryKind::Changes, move |connection| {
-            change::after(connection, sequence, limit).boxed()
-        })
-        .await
+        let changes = self
+            .read(QueryKind::Changes, move |connection| {
+                change::after(connection, sequence, limit).boxed()
+            })
+            .await?;
+        if !changes.is_empty() {
+            self.changes_were_read();
+        }
+        Ok(changes)
+    }
+
+    fn changes_were_read(&self) {
+        if let Some(replica) = &self.inner.replica {
+            replica.changes_were_read();
+        }
     }
 
     /// Follows the changes after `sequence`: by LISTEN on Postgres, and by polling everywhere.
@@ -380,6 +490,12 @@ impl Store {
     /// Begins the one kind of transaction that changes definitions and people. Writers take turns.
     pub async fn begin_write(&self) -> Result<WriteTransaction> {
         WriteTransaction::begin(self.clone()).await
+    }
+
+    /// Begins the same, and gives every wait in it no more than this.
+    pub async fn begin_write_within(&self, limit: Duration) -> Result<WriteTransaction> {
+        let limit = limit.min(self.inner.config.write_timeout);
+        WriteTransaction::begin_within(self.clone(), limit).await
     }
 
     /// Begins a transaction that only reads: everything is seen as of one moment, and no writer waits for it. Its writing
@@ -418,19 +534,99 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
+        let limit = self.inner.config.acquire_timeout;
+        self.read_on(|inner| &inner.readers, limit, kind, work)
+            .await
+    }
+
+    /// The same for a person's question.
+    pub(crate) async fn read_for_people<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        self.read_on(|inner| &inner.admin, ADMIN_LIMIT, QueryKind::Admin, work)
+            .await
+    }
+
+    async fn read_on<T, F>(
+        &self,
+        pool: fn(&Inner) -> &Pool,
+        limit: Duration,
+        kind: QueryKind,
+        work: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .runtime
+            .run(async move { read_from(&inner, pool(&inner), limit, kind, work).await })
+            .await
+    }
+
+    /// The same for what the replica may answer too; when it turns out to be away, the primary does.
+    async fn read_in<T, F>(
+        &self,
+        source: Source,
+        kind: QueryKind,
+        questions: usize,
+        work: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
+    {
         let inner = Arc::clone(&self.inner);
         self.inner
             .runtime
             .run(async move {
-                let mut connection = inner.readers.acquire(inner.config.acquire_timeout).await?;
-                let began = inner.observers.began();
-                let answer = work(&mut connection).await;
-                let observers = &inner.observers;
-                observers.tell(began, |it, took| it.asked(kind, took));
-                answer
+                let limit = inner.config.acquire_timeout;
+                if source == Source::Replica
+                    && let Some(replica) = &inner.replica
+                {
+                    match read_from(&inner, &replica.pool, limit, kind, &work).await {
+                        Err(StoreError::Unavailable(error)) => {
+                            tracing::debug!(error = chain(&*error), "the read replica is away");
+                            replica.is_away();
+                        }
+                        answer => {
+                            replica.answered(questions);
+                            return answer;
+                        }
+                    }
+                }
+                read_from(&inner, &inner.readers, limit, kind, work).await
             })
             .await
     }
+}
+
+/// Whom a question goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Primary,
+    Replica,
+}
+
+async fn read_from<T, F>(
+    inner: &Inner,
+    pool: &Pool,
+    limit: Duration,
+    kind: QueryKind,
+    work: F,
+) -> Result<T>
+where
+    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>>,
+{
+    let mut connection = pool.acquire(limit).await?;
+    let began = inner.observers.began();
+    let answer = work(&mut connection).await;
+    let observers = &inner.observers;
+    observers.tell(began, |it, took| it.asked(kind, took));
+    answer
 }
 
 /// Makes a SQLite file and its journal. Two that do so at the same moment do not wait for each other as they do for every

@@ -39,6 +39,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// More columns of the same table: those that only people read. One mention of a table has room for sixteen.
+    #[sql_name = "flags"]
+    flag_details (id) {
+        id -> Integer,
+        project_id -> BigInt,
+        tags -> Nullable<Text>,
+        created_at_microseconds -> Nullable<BigInt>,
+        updated_at_microseconds -> Nullable<BigInt>,
+        created_by -> Nullable<Text>,
+        updated_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     cohorts (id) {
         id -> BigInt,
         project_id -> BigInt,
@@ -49,6 +63,11 @@ diesel::table! {
         groups -> Nullable<Text>,
         cohort_type -> Nullable<Text>,
         condition_type -> Nullable<Text>,
+        description -> Nullable<Text>,
+        version -> BigInt,
+        created_at_microseconds -> Nullable<BigInt>,
+        created_by -> Nullable<Text>,
+        calculated_at_microseconds -> Nullable<BigInt>,
     }
 }
 
@@ -119,5 +138,11 @@ diesel::table! {
         project_id -> BigInt,
         kind -> Text,
         object -> Text,
+        item -> Nullable<BigInt>,
+        at_microseconds -> Nullable<BigInt>,
+        author -> Nullable<Text>,
+        activity -> Nullable<Text>,
+        old_values -> Nullable<Text>,
+        new_values -> Nullable<Text>,
     }
 }

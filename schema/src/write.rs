@@ -1,10 +1,13 @@
 //! The writing transaction: every method that changes something adds its row to `changes`; dropping it without `commit`
 //! rolls back.
 
+mod admin;
+mod definitions;
 mod session;
 
 pub(crate) use session::WRITERS_LOCK;
 
+use crate::models::history::Told;
 use crate::models::*;
 use crate::models::{cohort, flag, group, key, person, person_write, project};
 use crate::{Store, StoreError};
@@ -13,6 +16,7 @@ use futures_util::future::BoxFuture;
 use session::{Job, Session};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -26,7 +30,12 @@ pub struct WriteTransaction {
 
 impl WriteTransaction {
     pub(crate) async fn begin(store: Store) -> Result<Self> {
-        let session = Session::begin(Arc::clone(&store.inner));
+        let limit = store.inner.config.write_timeout;
+        Self::begin_within(store, limit).await
+    }
+
+    pub(crate) async fn begin_within(store: Store, limit: Duration) -> Result<Self> {
+        let session = Session::begin(Arc::clone(&store.inner), limit);
         let session = store.inner.runtime.run(session).await?;
         Ok(Self::with(session, store))
     }
@@ -179,7 +188,7 @@ impl WriteTransaction {
         self.ask(move |session| {
             async move {
                 project::put(session.connection(), &row).await?;
-                session.changed(row.id, ChangeKind::Project, String::new());
+                project_changed(session, row.id);
                 Ok(())
             }
             .boxed()
@@ -193,7 +202,7 @@ impl WriteTransaction {
         self.ask(move |session| {
             async move {
                 group::put_type(session.connection(), &row).await?;
-                session.changed(row.project_id, ChangeKind::Project, String::new());
+                project_changed(session, row.project_id);
                 Ok(())
             }
             .boxed()
@@ -204,58 +213,27 @@ impl WriteTransaction {
     /// By id. The stored version becomes 1 for a new flag and grows by one for an old one; the row's own is ignored.
     pub async fn put_flag(&mut self, flag: &FlagRow) -> Result<()> {
         let row = flag.clone();
-        self.ask(move |session| {
-            async move {
-                flag::put(session.connection(), &row).await?;
-                session.changed(row.project_id, ChangeKind::Flag, row.key);
-                Ok(())
-            }
-            .boxed()
-        })
-        .await
+        self.ask(move |session| definitions::put_flag(session, row, None).boxed())
+            .await
     }
 
     /// Soft-deletes a flag.
     pub async fn delete_flag(&mut self, project_id: i64, id: i32) -> Result<()> {
-        self.ask(move |session| {
-            async move {
-                if let Some(key) = flag::delete(session.connection(), project_id, id).await? {
-                    session.changed(project_id, ChangeKind::Flag, key);
-                }
-                Ok(())
-            }
-            .boxed()
-        })
-        .await
+        self.ask(move |session| definitions::delete_flag(session, project_id, id).boxed())
+            .await
     }
 
     /// By id.
     pub async fn put_cohort(&mut self, cohort: &CohortRow) -> Result<()> {
         let row = cohort.clone();
-        self.ask(move |session| {
-            async move {
-                cohort::put(session.connection(), &row).await?;
-                session.changed(row.project_id, ChangeKind::Cohort, row.id.to_string());
-                Ok(())
-            }
-            .boxed()
-        })
-        .await
+        self.ask(move |session| definitions::put_cohort(session, row, None).boxed())
+            .await
     }
 
     /// Soft-deletes a cohort; its stored members are forgotten.
     pub async fn delete_cohort(&mut self, project_id: i64, id: i64) -> Result<()> {
-        self.ask(move |session| {
-            async move {
-                if cohort::delete(session.connection(), project_id, id).await? {
-                    session.changed(project_id, ChangeKind::Cohort, id.to_string());
-                    session.members_dropped(project_id, id);
-                }
-                Ok(())
-            }
-            .boxed()
-        })
-        .await
+        self.ask(move |session| definitions::delete_cohort(session, project_id, id).boxed())
+            .await
     }
 
     /// Inserts a person with all that hangs on it; returns its id.
@@ -374,7 +352,7 @@ impl WriteTransaction {
         self.ask(move |session| {
             async move {
                 key::put_secret_token(session.connection(), &row).await?;
-                session.changed(row.project_id, ChangeKind::Keys, String::new());
+                keys_changed(session, row.project_id);
                 Ok(())
             }
             .boxed()
@@ -388,7 +366,7 @@ impl WriteTransaction {
         self.ask(move |session| {
             async move {
                 if key::delete_secret_token(session.connection(), project_id, &fingerprint).await? {
-                    session.changed(project_id, ChangeKind::Keys, String::new());
+                    keys_changed(session, project_id);
                 }
                 Ok(())
             }
@@ -403,7 +381,7 @@ impl WriteTransaction {
         self.ask(move |session| {
             async move {
                 key::put_personal_key(session.connection(), &row).await?;
-                session.changed(row.project_id, ChangeKind::Keys, String::new());
+                keys_changed(session, row.project_id);
                 Ok(())
             }
             .boxed()
@@ -417,7 +395,7 @@ impl WriteTransaction {
         self.ask(move |session| {
             async move {
                 if key::delete_personal_key(session.connection(), project_id, &label).await? {
-                    session.changed(project_id, ChangeKind::Keys, String::new());
+                    keys_changed(session, project_id);
                 }
                 Ok(())
             }
@@ -459,6 +437,16 @@ fn person_changed(session: &mut Session, whole: &FullPerson, id: i64) {
     if !whole.hash_key_overrides.is_empty() {
         session.changed(project_id, ChangeKind::HashKeys, String::new());
     }
+}
+
+fn project_changed(session: &mut Session, project_id: i64) {
+    let told = Told::bare(project_id);
+    session.tell(project_id, ChangeKind::Project, String::new(), told);
+}
+
+fn keys_changed(session: &mut Session, project_id: i64) {
+    let told = Told::bare(project_id);
+    session.tell(project_id, ChangeKind::Keys, String::new(), told);
 }
 
 fn group_changed(session: &mut Session, project_id: i64, type_index: i16, key: &str) {

@@ -4,18 +4,22 @@
 
 pub mod apply;
 pub mod check;
+pub mod config;
+pub mod doctor;
 pub mod export;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
+pub mod openapi;
 pub mod replay;
 pub mod serve;
 pub mod shadow;
 pub mod token;
 
-use crate::config::{Command, ConfigError, DatabaseUrl};
+use crate::config::{self as settings, Command, ConfigError, DatabaseUrl, ParseError};
 use crate::project_file::{ApplyError, ExportError, MAX_BYTES, Problems};
 use burgee_schema::{Store, StoreError, chain};
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -75,6 +79,26 @@ impl CliError {
     }
 }
 
+/// Reads a command line, runs its command, and returns the exit code.
+pub fn main(
+    line: impl IntoIterator<Item = OsString>,
+    out: &mut (impl Write + Send),
+    err: &mut (impl Write + Send),
+) -> u8 {
+    match settings::parse(line) {
+        Ok(cli) => run(cli.command, out, err),
+        Err(ParseError::Usage(error)) => {
+            // Help goes to standard output, errors elsewhere; nobody is left to tell when that is closed.
+            let _ = error.print();
+            u8::try_from(error.exit_code()).unwrap_or(BAD_INPUT)
+        }
+        Err(ParseError::File(error)) => {
+            let _ = CliError::Config(error).explain(err);
+            BAD_INPUT
+        }
+    }
+}
+
 /// Runs a command, and returns the exit code.
 pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Write + Send)) -> u8 {
     let result = match command {
@@ -83,10 +107,13 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Export(args) => wait(export::run(&args, out)),
         Command::Import(args) => import::run(&args, out, err),
         Command::Check(args) => wait(check::run(&args, out, err)),
+        Command::Config(args) => config::run(&args, out, err),
         Command::Migrate(args) => wait(migrate::run(&args, out)),
+        Command::Doctor(args) => doctor::run(&args, out),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
         Command::Shadow(options) => return shadow::run(&options, out, err),
         Command::Replay(options) => return replay::run(&options, out, err),
+        Command::OpenApi => openapi::run(out),
         Command::Token(args) => wait(token::run(&args, out, err)),
     };
     match result {

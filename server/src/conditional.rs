@@ -43,6 +43,12 @@ pub fn coding(headers: &HeaderMap) -> Option<Coding> {
     best.1
 }
 
+/// Returns whether a client takes an answer that is packed with gzip.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let weight = weight(headers, b"gzip").or_else(|| any(headers));
+    weight.is_some_and(|weight| weight > 0)
+}
+
 /// Returns the name of a coding in headers.
 pub const fn token(coding: Coding) -> &'static str {
     match coding {

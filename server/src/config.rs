@@ -1,27 +1,38 @@
-//! Every setting, its default and its doc: the only reader of the environment.
+//! Every setting, its default and its doc: the only reader of the environment and of the settings file.
 //!
 //! The command line is read as texts, because clap stops at the first value it cannot parse; [`ServeOptions::resolve`] and
 //! its kin turn them into typed settings and tell all faults together. Whoever uses a setting gets a value, never a name.
 
+mod admin;
 mod browsers;
 mod commands;
+mod doctor;
 mod events;
 mod faults;
+mod file;
+mod layers;
+mod lifecycle;
 mod limits;
+mod listeners;
 mod replay;
+mod replica;
 mod serve;
 mod shadow;
 mod streams;
 mod table;
 mod threads;
+mod traces;
 mod words;
 
 pub(crate) use commands::command_pool;
 pub use commands::{
-    ApplyArgs, CheckArgs, Cli, Command, DatabaseArgs, ExportArgs, HealthcheckArgs, ImportArgs,
-    MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
+    ApplyArgs, CheckArgs, Cli, Command, ConfigArgs, DatabaseArgs, ExportArgs, HealthcheckArgs,
+    ImportArgs, MigrateArgs, TokenAction, TokenArgs, TokenKind, TokenNewArgs,
 };
+pub use doctor::DoctorArgs;
 pub use faults::ConfigError;
+pub use layers::{Given, Origin, ParseError, Setting, parse};
+pub use lifecycle::LifecycleConfig;
 pub use replay::ReplayOptions;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};
 pub use shadow::ShadowOptions;

@@ -46,14 +46,19 @@ impl Origin {
     }
 }
 
+/// What a page may send to the admin API.
+const ADMIN_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, POST, OPTIONS, HEAD, PATCH, PUT, DELETE");
+
 /// Answers a preflight, or returns `None` when the request is none.
-pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<HttpResponse> {
+pub fn preflight(method: &Method, headers: &HeaderMap, is_admin: bool) -> Option<HttpResponse> {
     if *method != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         return None;
     }
     let mut response = HttpResponse::Ok().finish();
     let allowed = response.headers_mut();
-    allowed.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    let methods = if is_admin { ADMIN_METHODS } else { METHODS };
+    allowed.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     allowed.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     if let Some(wanted) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         allowed.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
@@ -113,7 +118,7 @@ mod tests {
             (ACCESS_CONTROL_REQUEST_METHOD, "POST"),
             (ACCESS_CONTROL_REQUEST_HEADERS, "content-type, x-a"),
         ]);
-        let response = preflight(&Method::OPTIONS, &request).unwrap();
+        let response = preflight(&Method::OPTIONS, &request, false).unwrap();
         assert_eq!(response.status(), 200);
         let expected = [
             (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS, HEAD"),
@@ -128,9 +133,17 @@ mod tests {
     #[test]
     fn only_options_with_a_wanted_method_is_a_preflight() {
         let wanted = headers(&[(ACCESS_CONTROL_REQUEST_METHOD, "POST")]);
-        assert!(preflight(&Method::POST, &wanted).is_none());
-        assert!(preflight(&Method::OPTIONS, &HeaderMap::new()).is_none());
-        let response = preflight(&Method::OPTIONS, &wanted).unwrap();
+        assert!(preflight(&Method::POST, &wanted, false).is_none());
+        assert!(preflight(&Method::OPTIONS, &HeaderMap::new(), true).is_none());
+        let methods = |is_admin| {
+            let response = preflight(&Method::OPTIONS, &wanted, is_admin).unwrap();
+            text(response.headers(), &ACCESS_CONTROL_ALLOW_METHODS)
+                .unwrap()
+                .to_owned()
+        };
+        assert!(methods(true).contains("PATCH, PUT, DELETE"));
+        assert!(!methods(false).contains("PATCH"));
+        let response = preflight(&Method::OPTIONS, &wanted, false).unwrap();
         assert_eq!(
             text(response.headers(), &ACCESS_CONTROL_ALLOW_HEADERS),
             None

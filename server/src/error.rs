@@ -2,11 +2,14 @@
 //!
 //! The client gets a stable, calm sentence; causes are for the log, where they stop.
 
+mod admin;
 mod capture;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{AdminError, Invalid};
 pub use capture::CaptureError;
+pub(crate) use capture::Tagged;
 
 use crate::body::{BodyError, DecodeError};
 use crate::credential::CredentialError;
@@ -18,9 +21,13 @@ use burgee_actors::{EvaluateError, ProjectError};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// When to try again after there was no room to decode a large body.
 const DECODER_RETRY: Duration = Duration::from_secs(1);
+
+/// When to try again while the server starts.
+const START_RETRY: Duration = Duration::from_secs(1);
 
 /// With what status work is refused when there is too much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +85,9 @@ pub enum ApiError {
         /// With what status to say so.
         status: OverloadStatus,
     },
+    /// The server has nothing to answer from yet.
+    #[error("starting")]
+    Starting,
     /// The request ran out of time.
     #[error("timed out")]
     TimedOut,
@@ -209,7 +219,8 @@ impl ApiError {
                 json("invalid_request", "not_found", "Endpoint not found."),
             ),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, Content::Empty),
-            Self::TimedOut
+            Self::Starting
+            | Self::TimedOut
             | Self::Unavailable
             | Self::DatabaseUnavailable
             | Self::Database
@@ -220,6 +231,10 @@ impl ApiError {
 
     fn failure(&self) -> (StatusCode, Content) {
         match self {
+            Self::Starting => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                text("The server is starting. Please try again in a moment."),
+            ),
             Self::TimedOut => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 text(
@@ -266,6 +281,7 @@ impl ApiError {
             Self::RateLimited { retry_after } | Self::Busy { retry_after, .. } => {
                 Some(*retry_after)
             }
+            Self::Starting => Some(START_RETRY),
             Self::AsJson(error) => error.retry_after(),
             _ => None,
         }
@@ -325,11 +341,19 @@ enum Content {
     Json(JsonError),
 }
 
-#[derive(Serialize)]
-struct JsonError {
+/// Why a request is answered with an error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct JsonError {
+    /// The kind of error.
     r#type: &'static str,
+    /// A stable word for the error.
     code: &'static str,
+    /// A sentence for people.
+    #[schema(value_type = String)]
     detail: Cow<'static, str>,
+    /// The member of the request that is wrong, if it is one.
+    #[schema(required)]
     attr: Option<&'static str>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure: text in, values out. It knows neither sockets nor what an event changes.
 
+pub mod openapi;
 mod surrogates;
 mod v0;
 mod v1;

@@ -2,6 +2,7 @@
 //!
 //! Pure: text in, values out. It knows neither sockets nor stored data.
 
+mod openapi;
 pub mod query;
 
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 pub use query::{Endpoint, FlagsQuery};
 
 use crate::body::ParseError;
+use crate::openapi::schemas::Identifier;
 use burgee_evaluation::Subject;
 use burgee_evaluation::bucketing::cut_identifier;
 use burgee_evaluation::subject::Properties;
@@ -17,6 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 /// How many entries `flag_keys` and `evaluation_contexts` may have; no project comes near it.
 pub const MAX_LIST_ENTRIES: usize = 10_000;
@@ -86,41 +89,74 @@ impl FlagsRequest {
     }
 }
 
-/// Every known member under every name, as it stands in the JSON.
-#[derive(Deserialize)]
-struct Members<'a> {
+/// What is asked for, and for whom. Members that are not listed are ignored; null counts as absent. Where a member has several
+/// names, the first that is there counts.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = FlagsRequestMembers)]
+pub(crate) struct Members<'a> {
+    /// The project's public token.
     token: Option<String>,
+    /// The same.
     api_key: Option<String>,
+    /// The same.
     #[serde(rename = "$token")]
     dollar_token: Option<String>,
+    /// Whom flags are evaluated for. Longer ids are cut to 200 characters.
     #[serde(borrow)]
+    #[schema(value_type = Option<Identifier>)]
     distinct_id: Option<&'a RawValue>,
+    /// The same.
     #[serde(borrow, rename = "$distinct_id")]
+    #[schema(value_type = Option<Identifier>)]
     dollar_distinct_id: Option<&'a RawValue>,
+    /// The key of each group the person belongs to, by group type.
     #[serde(borrow)]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     groups: Option<HashMap<String, &'a RawValue>>,
+    /// The same.
     #[serde(borrow, rename = "$groups")]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     dollar_groups: Option<HashMap<String, &'a RawValue>>,
+    /// Properties of the person that win over stored ones, for this request only.
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     person_properties: Option<Properties>,
+    /// The same.
     #[serde(rename = "$properties")]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     dollar_properties: Option<Properties>,
+    /// The same for groups, by group type.
+    #[schema(value_type = Option<HashMap<String, Option<HashMap<String, Value>>>>)]
     group_properties: Option<HashMap<String, Option<Properties>>>,
+    /// The same.
     #[serde(rename = "$group_properties")]
+    #[schema(value_type = Option<HashMap<String, Option<HashMap<String, Value>>>>)]
     dollar_group_properties: Option<HashMap<String, Option<Properties>>>,
+    /// The anonymous id that the person had before it logged in.
     #[serde(rename = "$anon_distinct_id")]
     dollar_anon_distinct_id: Option<String>,
+    /// The same.
     anon_distinct_id: Option<String>,
+    /// The device, for flags that are bucketed by it.
     #[serde(rename = "$device_id")]
     dollar_device_id: Option<String>,
+    /// The same.
     device_id: Option<String>,
+    /// Evaluate only these flags and what they depend on. An empty list lets nothing through.
     flag_keys: Option<Vec<String>>,
+    /// The same.
     flag_keys_to_evaluate: Option<Vec<String>>,
+    /// Evaluate nothing.
     disable_flags: Option<bool>,
     // Nothing is derived from addresses, but a wrong type is a fault here as everywhere.
+    /// Has no effect: nothing is derived from addresses.
     geoip_disable: Option<bool>,
+    /// The same.
     disable_geoip: Option<bool>,
+    /// Where the flags are used: `all`, `client` or `server`. Where it is missing, the user agent tells.
     evaluation_runtime: Option<String>,
+    /// Evaluate only flags that have one of these contexts, or none.
     evaluation_contexts: Option<Vec<String>>,
+    /// The same.
     evaluation_environments: Option<Vec<String>>,
 }
 

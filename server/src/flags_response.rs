@@ -2,6 +2,7 @@
 //!
 //! Pure: evaluations in, JSON bytes out, written straight into one buffer. It knows neither how a flag is decided nor HTTP.
 
+pub mod openapi;
 mod prepared;
 mod record;
 

@@ -1,6 +1,6 @@
 //! What the HTTP edge counts, and how `/metrics` writes it. Labels come from closed lists, never from a request.
 
-mod cgroup;
+pub(crate) mod cgroup;
 mod process;
 mod text;
 
@@ -116,6 +116,16 @@ impl Metrics {
             "Requests for flags that took longer than is called slow",
             metrics.slow.clone(),
         );
+        // A series that begins with its first event hides that one from `rate`.
+        for limit in Limit::ALL {
+            for is_refused in [true, false] {
+                drop(
+                    metrics
+                        .rate_limited
+                        .get_or_create(&labels(limit, is_refused)),
+                );
+            }
+        }
         metrics
     }
 
@@ -157,10 +167,7 @@ impl Metrics {
 
     /// Counts a request over a limit.
     pub fn rate_limited(&self, limit: Limit, is_refused: bool) {
-        let labels = LimitLabels {
-            limit: limit.name(),
-            outcome: if is_refused { "refused" } else { "warned" },
-        };
+        let labels = labels(limit, is_refused);
         self.rate_limited.get_or_create(&labels).inc();
     }
 
@@ -172,6 +179,13 @@ impl Metrics {
     /// Counts a crash.
     pub fn panicked(&self) {
         self.panics.inc();
+    }
+}
+
+const fn labels(limit: Limit, is_refused: bool) -> LimitLabels {
+    LimitLabels {
+        limit: limit.name(),
+        outcome: if is_refused { "refused" } else { "warned" },
     }
 }
 

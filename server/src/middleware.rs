@@ -1,4 +1,4 @@
-//! What every request passes on its way in and out: the bound on requests under way, CORS, crashes, unread bodies, counters
+//! What every request passes on its way in and out: whether any are taken, the bound on those under way, CORS, crashes, unread bodies, counters
 //! and the access line.
 //!
 //! One function instead of a stack of layers, so that the order can be read off it. It knows no route's business.
@@ -14,10 +14,12 @@ use crate::metrics::InFlight;
 use crate::ofrep::OfrepError;
 use crate::routes::{self, Route};
 use crate::state::Edge;
+use crate::trace::{Answered, ServerSpan, SpanNotes, TraceContext};
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::header::HeaderName;
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
@@ -26,6 +28,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 use unread_body::UnreadBody;
+
+/// Under which name an answer has its request's id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// When to try again after there were too many requests under way.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -42,15 +47,25 @@ pub async fn edge(
     let origin = Origin::of(request.headers());
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id);
+    let caller = TraceContext::of(request.headers());
+    let span = edge.tracer.as_ref().and_then(|tracer| tracer.begin(caller));
+    let trace = span.as_ref().map(ServerSpan::context).or(caller);
+    if let Some(trace) = trace {
+        request.extensions_mut().insert(trace);
+    }
     let body = UnreadBody::watch(&mut request);
 
-    let mut answer = if let Some(response) = cors::preflight(&method, request.headers()) {
+    let mut answer = if let Some(response) =
+        cors::preflight(&method, request.headers(), route.is_admin())
+    {
         Ok(request.into_response(response))
+    } else if edge.lifecycle.is_starting() && !route.is_operations() {
+        Ok(request.into_response(told(route, &ApiError::Starting)))
     } else if let Some(_in_flight) = admit(&edge, route) {
         // The one span of a request; inside, only log lines.
-        let span =
-            tracing::debug_span!("request", %method, route = route.label(), request_id = %id.0);
-        call(&edge, route, request, next).instrument(span).await
+        let trace_id = trace.map(tracing::field::display);
+        let lines = tracing::debug_span!("request", %method, route = route.label(), request_id = %id.0, trace_id);
+        call(&edge, route, request, next).instrument(lines).await
     } else {
         Ok(request.into_response(told(route, &refusal(&edge))))
     };
@@ -60,14 +75,33 @@ pub async fn edge(
         Err(response) => response,
     };
     origin.allow(response.headers_mut());
+    if edge.lifecycle.is_draining() {
+        // Whoever keeps this connection would meet a closed one soon.
+        let head = response.head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
+    response.headers_mut().insert(REQUEST_ID, id.header());
     let status = response.status();
+    if let (Some(tracer), Some(span)) = (&edge.tracer, span) {
+        let extensions = response.extensions();
+        tracer.end(
+            span,
+            &Answered {
+                route: route.label(),
+                method: &method,
+                status,
+                id: id.0,
+                notes: extensions.get::<SpanNotes>(),
+            },
+        );
+    }
     if status != StatusCode::REQUEST_TIMEOUT {
         body.drain(edge.config.body.received).await;
     }
     edge.metrics.received(body.bytes_read());
     edge.metrics
         .answered(route, &method, status, started.elapsed());
-    log_access(route, &method, status, started.elapsed(), id);
+    log_access(route, &method, status, started.elapsed(), id, trace);
     answer.map_err(|response| InternalError::from_response("no answer", response).into())
 }
 
@@ -76,7 +110,7 @@ pub async fn edge(
 /// It is given back before unread bodies are drained: refused requests must not keep others out.
 fn admit(edge: &Edge, route: Route) -> Option<InFlight> {
     let in_flight = edge.metrics.enter();
-    let has_room = in_flight.count <= edge.config.max_in_flight;
+    let has_room = in_flight.count <= edge.live.load().max_in_flight;
     (has_room || route.is_operations()).then_some(in_flight)
 }
 
@@ -104,7 +138,7 @@ fn refusal(edge: &Edge) -> ApiError {
     ApiError::Busy {
         waited: Duration::ZERO,
         retry_after: RETRY_AFTER,
-        status: edge.config.overload_status,
+        status: edge.live.load().overload_status,
     }
 }
 
@@ -112,19 +146,30 @@ fn refusal(edge: &Edge) -> ApiError {
 fn told(route: Route, error: &ApiError) -> HttpResponse {
     if route.is_ofrep() {
         OfrepError::from(error.clone()).respond(None)
+    } else if route == Route::Payload || route.is_admin() {
+        // Their clients read every answer as JSON.
+        error.clone().as_json().error_response()
     } else {
         error.error_response()
     }
 }
 
 /// The one line a request leaves. Never a token, an id of a person, or a property.
-fn log_access(route: Route, method: &Method, status: StatusCode, took: Duration, id: RequestId) {
+fn log_access(
+    route: Route,
+    method: &Method,
+    status: StatusCode,
+    took: Duration,
+    id: RequestId,
+    trace: Option<TraceContext>,
+) {
+    let trace_id = trace.map(tracing::field::display);
     let route = route.label();
     let status = status.as_u16();
     let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if status >= 500 {
-        tracing::info!(target: "burgee::access", %method, route, status, duration_us, request_id = %id.0, "answered");
+        tracing::info!(target: "burgee::access", %method, route, status, duration_us, request_id = %id.0, trace_id, "answered");
     } else {
-        tracing::debug!(target: "burgee::access", %method, route, status, duration_us, request_id = %id.0, "answered");
+        tracing::debug!(target: "burgee::access", %method, route, status, duration_us, request_id = %id.0, trace_id, "answered");
     }
 }

@@ -6,7 +6,10 @@
 pub mod answer;
 pub mod context;
 pub mod fault;
+pub mod openapi;
 
+pub(crate) use answer::Record;
 pub use answer::{Endpoint, EventStream, FlagSet, write_all, write_one};
 pub use context::{Asked, ContextFault};
 pub use fault::OfrepError;
+pub(crate) use fault::Told;

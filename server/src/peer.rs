@@ -6,6 +6,7 @@ mod url;
 
 pub use url::{NotAPeerUrl, PeerUrl};
 
+use burgee_schema::{Roots, Trust, TrustError};
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -15,7 +16,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -89,7 +92,7 @@ pub struct Exchanged {
     pub body: Bytes,
 }
 
-/// What connections are made with; the trusted certificates are read once.
+/// What connections are made with; the certificates of those who may vouch are read once.
 #[derive(Debug, Clone)]
 pub struct Connector {
     https: HttpsConnector<HttpConnector>,
@@ -97,16 +100,16 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Makes one. Only where a URL is https are the system's trusted certificates needed.
-    pub fn new(urls: &[&PeerUrl], limits: PoolLimits) -> io::Result<Self> {
+    /// Makes one. Only where a URL is https are those read who may vouch for it.
+    pub fn new(urls: &[&PeerUrl], roots: Roots, limits: PoolLimits) -> Result<Self, TrustError> {
         let mut http = HttpConnector::new();
         http.set_connect_timeout(Some(limits.connect_timeout));
         http.set_nodelay(true);
         http.enforce_http(false);
         let tls = if urls.iter().any(|url| url.is_https()) {
-            trusting_the_system()?
+            Trust::Host(roots).client_config()?
         } else {
-            trusting(rustls::RootCertStore::empty())?
+            nobody()?
         };
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -117,23 +120,12 @@ impl Connector {
     }
 }
 
-fn trusting_the_system() -> io::Result<rustls::ClientConfig> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = rustls::RootCertStore::empty();
-    let (added, _unreadable) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        return Err(io::Error::other(
-            "this system has no trusted certificates: install them (ca-certificates), or name a file in SSL_CERT_FILE",
-        ));
-    }
-    trusting(roots)
-}
-
-fn trusting(roots: rustls::RootCertStore) -> io::Result<rustls::ClientConfig> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
+/// Returns settings for TLS that believe nobody, for where it is not spoken.
+fn nobody() -> Result<ClientConfig, TrustError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions()?;
+    let roots = rustls::RootCertStore::empty();
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 

@@ -16,6 +16,7 @@ mod shape;
 mod store;
 mod yaml;
 
+pub(crate) use check::{cohort_definitions, flag_definitions};
 pub use emit::Format;
 pub(crate) use emit::{Emitter, list, object};
 pub use export::{ExportError, export};

@@ -70,6 +70,9 @@ pub enum Verdict {
 }
 
 impl Limit {
+    /// Every limit.
+    pub const ALL: [Self; 3] = [Self::Address, Self::Token, Self::Definitions];
+
     /// Returns its name in metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 //! the minimal answer (section 3.10).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What an operator may choose about the members of section 5.2.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +20,16 @@ impl Default for RemoteConfigSettings {
     }
 }
 
-/// The members of section 5.2, in its order. `surveys` is absent on purpose: any value makes the client load a script.
-#[derive(Debug, Clone, Copy, Serialize)]
+// `surveys` is absent on purpose: any value makes the client load a script. The order is that of section 5.2.
+/// What posthog-js is told about everything but flags.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = RemoteConfig)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteConfig<'a> {
+    /// The project's public token.
     token: &'a str,
     has_feature_flags: bool,
+    #[schema(value_type = Vec<String>)]
     supported_compression: [&'static str; 2],
     analytics: Analytics,
     #[serde(rename = "autocapture_opt_out")]
@@ -40,6 +45,7 @@ pub struct RemoteConfig<'a> {
     flags_persistence_default: bool,
     is_authenticated: bool,
     toolbar_params: Empty,
+    #[schema(value_type = Vec<Empty>)]
     site_apps: [Empty; 0],
     product_tours: bool,
     conversations: bool,
@@ -127,28 +133,34 @@ impl Default for Minimal {
 /// Without `gzip-js` in it the client stops compressing.
 const SUPPORTED_COMPRESSION: [&str; 2] = ["gzip", "gzip-js"];
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = Nothing)]
 struct Empty {}
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = RemoteConfigAnalytics)]
 struct Analytics {
     endpoint: &'static str,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = RemoteConfigErrorTracking)]
 struct ErrorTracking {
     autocapture_exceptions: bool,
+    #[schema(value_type = Vec<Empty>)]
     suppression_rules: [Empty; 0],
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = RemoteConfigLogs)]
 struct Logs {
     capture_console_logs: bool,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = RemoteConfigCollection)]
 struct Config {
     enable_collect_everything: bool,
 }

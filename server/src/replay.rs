@@ -11,6 +11,7 @@ pub use run::{ReplayError, Replayed, replay};
 
 use crate::comparison::{Ignored, Sides};
 use crate::peer::PeerUrl;
+use burgee_schema::Roots;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct ReplayConfig {
     pub a: PeerUrl,
     /// The second server.
     pub b: PeerUrl,
+    /// Who may vouch for either of them.
+    pub roots: Roots,
     /// How many requests are under way at once.
     pub concurrency: usize,
     /// How many are begun each second at most.

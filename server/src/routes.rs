@@ -2,10 +2,15 @@
 //!
 //! All answer with and without a trailing slash, behind repeated leading slashes, and under the base path; none redirects.
 
+mod admin;
 mod browser;
+mod console;
 mod definitions;
+mod described;
+mod docs;
 mod events;
 mod events_v1;
+mod faults;
 mod flags;
 mod health;
 mod index;
@@ -16,6 +21,9 @@ mod passage;
 mod payload;
 mod query;
 mod streams;
+
+pub use admin::AdminRoute;
+pub(crate) use described::{describe, described};
 
 use crate::error::ApiError;
 use crate::middleware;
@@ -100,15 +108,29 @@ pub enum Route {
     Readyz,
     /// `/metrics`
     Metrics,
+    /// `/console`, the live page
+    Console,
+    /// Its files
+    ConsoleAsset,
+    /// What it shows
+    ConsoleStream,
     /// `/`
     Index,
+    /// `/openapi.json`
+    OpenApi,
+    /// `/docs`
+    Docs,
+    /// What the page at `/docs` asks for
+    DocsPart,
+    /// A path of the admin API
+    Admin(AdminRoute),
     /// Any other path.
     Unmatched,
 }
 
 impl Route {
-    /// Every route with a path.
-    pub const ALL: [Self; 35] = [
+    /// Every route with a path, but for those of the admin API.
+    pub const ALL: [Self; 41] = [
         Self::Flags,
         Self::Decide,
         Self::OfrepFlags,
@@ -143,7 +165,13 @@ impl Route {
         Self::Livez,
         Self::Readyz,
         Self::Metrics,
+        Self::Console,
+        Self::ConsoleAsset,
+        Self::ConsoleStream,
         Self::Index,
+        Self::OpenApi,
+        Self::Docs,
+        Self::DocsPart,
     ];
 
     /// Returns the path, without a trailing slash; for unmatched paths, a word that is none.
@@ -185,8 +213,23 @@ impl Route {
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",
+            Self::Console => "/console",
+            Self::ConsoleAsset => "/console/assets/{tag}/{file}",
+            Self::ConsoleStream => "/console/stream",
             Self::Index => "/",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
+            Self::DocsPart => "/docs/{part}",
+            Self::Admin(route) => route.label(),
             Self::Unmatched => "unmatched",
+        }
+    }
+
+    /// Returns the path as the OpenAPI document spells it.
+    pub const fn template(self) -> &'static str {
+        match self {
+            Self::Static => "/static/{path}",
+            _ => self.label(),
         }
     }
 
@@ -195,8 +238,9 @@ impl Route {
         match self {
             Self::Flags | Self::Decide => "GET, POST, OPTIONS, HEAD",
             Self::OfrepFlags | Self::OfrepFlag => "POST, OPTIONS",
+            Self::Admin(route) => route.methods(),
             // To ask for the head of something without an end is of no use.
-            Self::OfrepEvents | Self::DefinitionsStream => "GET, OPTIONS",
+            Self::OfrepEvents | Self::DefinitionsStream | Self::ConsoleStream => "GET, OPTIONS",
             _ if self.takes_events_by_get() => "GET, POST, OPTIONS",
             _ if self.takes_events() => "POST, OPTIONS",
             _ => "GET, OPTIONS, HEAD",
@@ -206,6 +250,11 @@ impl Route {
     /// Returns whether it speaks the OpenFeature protocol, whose clients expect errors in JSON.
     pub const fn is_ofrep(self) -> bool {
         matches!(self, Self::OfrepFlags | Self::OfrepFlag | Self::OfrepEvents)
+    }
+
+    /// Returns whether it is for people and their scripts.
+    pub const fn is_admin(self) -> bool {
+        matches!(self, Self::Admin(_))
     }
 
     /// Returns whether older browser clients send events in the query of a GET.
@@ -241,6 +290,9 @@ impl Route {
                 | Self::Livez
                 | Self::Readyz
                 | Self::Metrics
+                | Self::Console
+                | Self::ConsoleAsset
+                | Self::ConsoleStream
                 | Self::Index
         )
     }
@@ -256,7 +308,7 @@ impl Route {
         // A key may have slashes in it.
         found.unwrap_or_else(|| match path.strip_prefix(Self::OfrepFlags.label()) {
             Some(key) if key.starts_with('/') => Self::OfrepFlag,
-            _ => Self::Unmatched,
+            _ => AdminRoute::of(path).map_or(Self::Unmatched, Self::Admin),
         })
     }
 }
@@ -294,17 +346,46 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let is_elsewhere = state.edge.config.metrics_elsewhere;
+    let settings = &state.edge.config;
+    let (metrics, admin) = (settings.metrics_elsewhere, settings.admin_elsewhere);
+    let has_console = state.edge.console.is_on();
     with(state, move |config| {
         configure_flags(config);
+        configure_health(config);
         configure_events(config);
-        if !is_elsewhere {
-            configure_metrics(config);
+        if !metrics && !admin {
+            configure_operations(config, has_console);
+        }
+        if !admin {
+            configure_admin(config);
         }
     })
 }
 
-/// Builds the application that serves metrics on an address of their own, and nothing else.
+/// Builds the application that changes and shows the server on an address of its own.
+pub fn admin_app(
+    state: AppState,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let is_elsewhere = state.edge.config.metrics_elsewhere;
+    let has_console = state.edge.console.is_on();
+    with(state, move |config| {
+        configure_health(config);
+        configure_admin(config);
+        if !is_elsewhere {
+            configure_operations(config, has_console);
+        }
+    })
+}
+
+/// Builds the application that serves metrics, and the page that shows them, on an address of their own, and nothing else.
 pub fn metrics_app(
     state: AppState,
 ) -> App<
@@ -316,7 +397,10 @@ pub fn metrics_app(
         InitError = (),
     >,
 > {
-    with(state, configure_metrics)
+    let has_console = state.edge.console.is_on();
+    with(state, move |config| {
+        configure_operations(config, has_console)
+    })
 }
 
 fn with(
@@ -344,13 +428,26 @@ fn with(
 /// Registers every route, and what answers all other paths.
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
+    configure_health(config);
     configure_events(config);
-    configure_metrics(config);
+    configure_operations(config, true);
+    configure_admin(config);
     config.default_service(web::to(not_found));
 }
 
-fn configure_metrics(config: &mut web::ServiceConfig) {
+fn configure_operations(config: &mut web::ServiceConfig, has_console: bool) {
     both(config, Route::Metrics, |it| read_only(it, metrics::show));
+    if has_console {
+        both(config, Route::Console, console::register_page);
+        both(config, Route::ConsoleAsset, console::register_asset);
+        both(config, Route::ConsoleStream, console::register_stream);
+    }
+}
+
+/// Registers what changes the server, and what shows it to people: served on `--admin-listen` alone where that is given. Whatever
+/// needs a personal key that may write belongs here.
+fn configure_admin(config: &mut web::ServiceConfig) {
+    admin::configure(config);
 }
 
 fn configure_flags(config: &mut web::ServiceConfig) {
@@ -380,6 +477,9 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     both(config, Route::RemoteConfigScript, browser::register_script);
     both(config, Route::Surveys, browser::register_surveys);
     both(config, Route::Static, browser::register_files);
+}
+
+fn configure_health(config: &mut web::ServiceConfig) {
     for route in [Route::Liveness, Route::Healthz, Route::Livez] {
         both(config, route, |it| read_only(it, health::liveness));
     }
@@ -388,6 +488,9 @@ fn configure_flags(config: &mut web::ServiceConfig) {
     }
     both(config, Route::Startup, |it| read_only(it, health::startup));
     both(config, Route::Index, |it| read_only(it, index::show));
+    both(config, Route::OpenApi, docs::register_document);
+    both(config, Route::Docs, docs::register_page);
+    both(config, Route::DocsPart, docs::register_part);
 }
 
 fn configure_events(config: &mut web::ServiceConfig) {

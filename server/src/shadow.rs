@@ -29,6 +29,7 @@ pub use startup::{ShadowError, serve};
 
 use crate::comparison::{Ignored, Sides};
 use crate::peer::PeerUrl;
+use burgee_schema::Roots;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub struct ShadowConfig {
     pub upstream: PeerUrl,
     /// The Burgee that shall answer.
     pub burgee: PeerUrl,
+    /// Who may vouch for either of them.
+    pub roots: Roots,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where metrics, the report and the percentage are.

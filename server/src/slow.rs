@@ -2,9 +2,11 @@
 //! only a few lines are written each second.
 
 use crate::middleware::RequestId;
+use crate::trace::TraceContext;
 use actix_web::http::StatusCode;
 use burgee_actors::Stages;
 use burgee_evaluation::ProjectId;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,7 +33,8 @@ pub struct RequestStages {
 /// Decides which requests are slow, and which of those get a line.
 #[derive(Debug)]
 pub struct SlowRequests {
-    threshold: Option<Duration>,
+    /// In microseconds; `u64::MAX` for never.
+    threshold_micros: AtomicU64,
     window: Mutex<Window>,
 }
 
@@ -46,14 +49,21 @@ impl SlowRequests {
     /// Requests that take at least this long are slow; `None` switches the lines off.
     pub fn new(threshold: Option<Duration>) -> Self {
         Self {
-            threshold,
+            threshold_micros: AtomicU64::new(threshold.map_or(u64::MAX, micros)),
             window: Mutex::default(),
         }
     }
 
+    /// Changes from when on a request is slow.
+    pub fn set_threshold(&self, threshold: Option<Duration>) {
+        let threshold = threshold.map_or(u64::MAX, micros);
+        self.threshold_micros.store(threshold, Ordering::Relaxed);
+    }
+
     /// Returns whether a request that took this long is slow.
     pub fn is_slow(&self, took: Duration) -> bool {
-        self.threshold.is_some_and(|threshold| took >= threshold)
+        let threshold = self.threshold_micros.load(Ordering::Relaxed);
+        threshold != u64::MAX && micros(took) >= threshold
     }
 
     /// Writes the line of a slow request, unless there were too many in this second.
@@ -61,7 +71,7 @@ impl SlowRequests {
         &self,
         route: &'static str,
         status: StatusCode,
-        id: RequestId,
+        (id, trace): (RequestId, Option<TraceContext>),
         took: Duration,
         stages: &RequestStages,
     ) {
@@ -73,6 +83,7 @@ impl SlowRequests {
             route,
             status = status.as_u16(),
             request_id = %id.0,
+            trace_id = trace.map(tracing::field::display),
             project = stages.project.map(|project| project.0),
             duration_us = micros(took),
             read_us = micros(stages.read),

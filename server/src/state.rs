@@ -1,15 +1,21 @@
 //! What handlers and middleware share: settings, counters, and the handle to the actors. No logic.
 
+use crate::admin_access::AdminAccess;
 use crate::body::BodyLimits;
 use crate::client_address::Network;
+use crate::console::{Console, ConsoleConfig};
 use crate::credential::Credentials;
 use crate::error::OverloadStatus;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::openapi::Document;
 use crate::rate_limit::{RateLimitConfig, RateLimits};
 use crate::remote_config::RemoteConfigSettings;
 use crate::routes;
 use crate::slow::SlowRequests;
 use crate::streams::{StreamConfig, Streams};
+use crate::trace::Tracer;
+use arc_swap::ArcSwap;
 use burgee_actors::System;
 use prometheus_client::registry::Registry;
 use std::path::PathBuf;
@@ -42,6 +48,8 @@ pub struct HttpConfig {
     pub slow_after: Option<Duration>,
     /// Whether metrics are served on an address of their own, and not here.
     pub metrics_elsewhere: bool,
+    /// Whether the server is changed and shown on an address of its own, and not here.
+    pub admin_elsewhere: bool,
     /// What posthog-js is told.
     pub remote_config: RemoteConfigSettings,
     /// How many may listen to changes.
@@ -50,11 +58,13 @@ pub struct HttpConfig {
     pub public_url: Option<String>,
     /// Whose files are served under `/static`; `None` for none.
     pub static_dir: Option<PathBuf>,
+    /// The live page.
+    pub console: ConsoleConfig,
 }
 
 impl Default for HttpConfig {
     /// No base path, 1 s, 4,096 requests under way, 4 large bodies, 503, no rate limits, no trusted proxies, slow after
-    /// 250 ms, metrics here, no known address, and the defaults of the parts.
+    /// 250 ms, metrics here, no known address, no live page, and the defaults of the parts.
     fn default() -> Self {
         Self {
             base_path: String::new(),
@@ -68,10 +78,12 @@ impl Default for HttpConfig {
             trusted_proxies: Vec::new(),
             slow_after: Some(Duration::from_millis(250)),
             metrics_elsewhere: false,
+            admin_elsewhere: false,
             remote_config: RemoteConfigSettings::default(),
             streams: StreamConfig::default(),
             public_url: None,
             static_dir: None,
+            console: ConsoleConfig::default(),
         }
     }
 }
@@ -85,12 +97,18 @@ pub struct Edge {
     pub metrics: Metrics,
     /// Room for large bodies.
     pub large_bodies: Arc<Semaphore>,
-    /// The limits on addresses and tokens.
-    pub rate_limits: RateLimits,
+    /// The settings that may change while the server runs.
+    pub live: ArcSwap<Live>,
+    /// Who tells of sampled requests, if anybody does.
+    pub tracer: Option<Arc<Tracer>>,
     /// Which requests are slow, and their lines.
     pub slow: SlowRequests,
     /// Who listens to changes.
     pub streams: Arc<Streams>,
+    /// Whether requests are taken.
+    pub lifecycle: Arc<Lifecycle>,
+    /// The live page, and who watches it.
+    pub console: Console,
 }
 
 impl Edge {
@@ -100,10 +118,54 @@ impl Edge {
         Self {
             large_bodies: Arc::new(Semaphore::new(config.large_bodies)),
             metrics: Metrics::register(registry),
-            rate_limits: RateLimits::new(&config.rate_limits),
+            live: ArcSwap::from_pointee(Live::of(&config, None)),
+            tracer: None,
             slow: SlowRequests::new(config.slow_after),
             streams: Arc::new(Streams::new(config.streams, registry)),
+            lifecycle: Arc::new(Lifecycle::default()),
+            console: Console::new(config.console.clone(), registry),
             config,
+        }
+    }
+
+    /// Takes over those settings that may change while the server runs; limits that stay the same go on counting.
+    pub fn adjust(&self, config: &HttpConfig) {
+        let live = Live::of(config, Some(&self.live.load()));
+        self.live.store(Arc::new(live));
+        self.slow.set_threshold(config.slow_after);
+    }
+}
+
+/// The settings of the edge that may change while the server runs. A request sees one state of them at a time.
+#[derive(Debug)]
+pub struct Live {
+    /// How long an evaluation may take.
+    pub request_timeout: Duration,
+    /// How many requests may be under way.
+    pub max_in_flight: usize,
+    /// With what status work is refused.
+    pub overload_status: OverloadStatus,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The limits on addresses and tokens.
+    pub rate_limits: Arc<RateLimits>,
+    rates: RateLimitConfig,
+}
+
+impl Live {
+    fn of(config: &HttpConfig, before: Option<&Self>) -> Self {
+        let rates = config.rate_limits;
+        let kept = before.filter(|before| before.rates == rates);
+        Self {
+            request_timeout: config.request_timeout,
+            max_in_flight: config.max_in_flight,
+            overload_status: config.overload_status,
+            trusted_proxies: config.trusted_proxies.clone(),
+            rate_limits: kept.map_or_else(
+                || Arc::new(RateLimits::new(&rates)),
+                |before| Arc::clone(&before.rate_limits),
+            ),
+            rates,
         }
     }
 }
@@ -117,8 +179,12 @@ pub struct AppState {
     pub system: System,
     /// Who a key belongs to.
     pub credentials: Arc<Credentials>,
+    /// The way to the database for people.
+    pub admin: Arc<AdminAccess>,
     /// Everything that `/metrics` shows.
     pub registry: Arc<Registry>,
+    /// The description of everything that answers.
+    pub document: Arc<Document>,
 }
 
 impl AppState {

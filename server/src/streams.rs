@@ -124,6 +124,11 @@ impl Streams {
         self.stopping.send_replace(true);
     }
 
+    /// Returns what tells that all streams end.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
     /// Takes a place; it is given back when it is dropped.
     pub fn enter(self: &Arc<Self>, project: ProjectId) -> Result<Place, StreamRefusal> {
         let entered = self.try_enter(project);
@@ -200,12 +205,17 @@ impl Place {
     {
         let (queue, frames) = mpsc::channel(ROOM);
         rt::spawn(feed(Listener { queue, place: self }, follow, known, tell));
-        HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, "text/event-stream"))
-            .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-            .insert_header((UNBUFFERED, HeaderValue::from_static("no")))
-            .streaming(Frames(frames))
+        event_stream(frames)
     }
+}
+
+/// Answers with frames as they come, until nobody is left to send one.
+pub(crate) fn event_stream(frames: mpsc::Receiver<Bytes>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header((UNBUFFERED, HeaderValue::from_static("no")))
+        .streaming(Frames(frames))
 }
 
 impl Drop for Place {

@@ -2,8 +2,12 @@
 
 use crate::config::{LogConfig, LogFormat};
 use std::io::{self, IsTerminal};
-use tracing_subscriber::EnvFilter;
+use std::sync::OnceLock;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Registry};
 
 /// Why logging could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -14,45 +18,42 @@ pub enum TelemetryError {
     /// Something else already logs in this process.
     #[error("logging was already started")]
     Started(#[from] TryInitError),
+    /// The filter cannot be changed.
+    #[error("the log filter cannot be changed")]
+    Reload(#[from] reload::Error),
 }
+
+/// Changes what is logged while the process runs; one log a process.
+static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Starts logging for the whole process.
 pub fn start(config: &LogConfig) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&config.filter)?;
-    #[cfg(feature = "tokio-console")]
-    return start_with_console(config, filter);
-    #[cfg(not(feature = "tokio-console"))]
-    start_log(config, filter)
-}
-
-/// Logs, and shows every task to `tokio-console`. The filter is the log's alone: the console needs what nobody logs.
-#[cfg(feature = "tokio-console")]
-fn start_with_console(config: &LogConfig, filter: EnvFilter) -> Result<(), TelemetryError> {
-    use tracing_subscriber::layer::{Layer, SubscriberExt};
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let log = if is_json(config.format, io::stderr().is_terminal()) {
-        let json = layer.json().flatten_event(true).with_span_list(false);
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&config.filter)?);
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = if is_json(config.format, io::stderr().is_terminal()) {
+        let json = lines.json().flatten_event(true).with_span_list(false);
         json.with_filter(filter).boxed()
     } else {
-        layer.with_filter(filter).boxed()
+        let colours = io::stderr().is_terminal();
+        lines.with_ansi(colours).with_filter(filter).boxed()
     };
-    let registry = tracing_subscriber::registry().with(console_subscriber::spawn());
-    Ok(registry.with(log).try_init()?)
+    let registry = tracing_subscriber::registry().with(lines);
+    // The filter is the log's alone: the console needs what nobody logs.
+    #[cfg(feature = "tokio-console")]
+    let registry = registry.with(console_subscriber::spawn());
+    registry.try_init()?;
+    // Only whoever started the log gets here.
+    let _ = FILTER.set(handle);
+    Ok(())
 }
 
-#[cfg(not(feature = "tokio-console"))]
-fn start_log(config: &LogConfig, filter: EnvFilter) -> Result<(), TelemetryError> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    if is_json(config.format, io::stderr().is_terminal()) {
-        let json = builder.json().flatten_event(true).with_span_list(false);
-        json.finish().try_init()?;
-    } else {
-        let colours = io::stderr().is_terminal();
-        builder.with_ansi(colours).finish().try_init()?;
+/// Changes what is logged. Does nothing where no log was started here.
+pub fn set_filter(filter: &str) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(filter)?;
+    match FILTER.get() {
+        Some(handle) => Ok(handle.reload(filter)?),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn is_json(format: LogFormat, terminal: bool) -> bool {

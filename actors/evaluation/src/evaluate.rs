@@ -7,8 +7,10 @@ mod flag;
 mod needs;
 mod notes;
 mod request;
+mod split;
 
 pub use needs::Needs;
+pub use split::{Join, PART_NS, evaluate_split};
 
 use crate::outcome::{FailureCode, Outcome};
 use crate::{CohortSet, Definitions, Evaluations, Moment, Selection, Stored, Subject};
@@ -37,6 +39,14 @@ pub fn evaluate(
             answers.push((place, outcome));
         }
     }
+    finish(definitions, selection, answers)
+}
+
+fn finish(
+    definitions: &Arc<Definitions>,
+    selection: &Selection,
+    mut answers: Vec<(usize, Outcome)>,
+) -> Evaluations {
     // dependencies come first in the selection, but answers are told in the order of the keys
     answers.sort_unstable_by_key(|(place, _)| *place);
     let errors_while_computing = selection.cyclic

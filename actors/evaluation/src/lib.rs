@@ -29,7 +29,7 @@ mod text;
 
 pub use cohort::{CohortSet, StaticReach};
 pub use definition::Definitions;
-pub use evaluate::{Needs, evaluate};
+pub use evaluate::{Join, Needs, PART_NS, evaluate, evaluate_split};
 pub use ids::{CohortId, FlagId, PersonId, ProjectId};
 pub use moment::{MatchingVersion, Moment};
 pub use outcome::{Evaluation, Evaluations, Outcome};

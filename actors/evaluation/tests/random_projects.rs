@@ -6,11 +6,11 @@
 )]
 
 use burgee_evaluation::{
-    CohortId, CohortSet, Definitions, Evaluations, MatchingVersion, Moment, Needs, Selector,
+    CohortId, CohortSet, Definitions, Evaluations, Join, MatchingVersion, Moment, Needs, Selector,
     Stored, Subject,
     cohort::CohortDefinition,
     definition::{FlagDefinition, GroupTypes, faults},
-    evaluate,
+    evaluate, evaluate_split,
     outcome::FailureCode,
     selection::RequestRuntime,
     subject::{Read, StoredPerson, StoredState},
@@ -354,6 +354,20 @@ fn request() -> impl Strategy<Value = Request> {
     })
 }
 
+/// Does the right half first, as a thread might that is quicker.
+struct RightFirst;
+
+impl Join for RightFirst {
+    fn join<A: Send, B: Send>(
+        &self,
+        left: impl FnOnce() -> A + Send,
+        right: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        let right = right();
+        (left(), right)
+    }
+}
+
 fn run(project: &Project, request: &Request) -> (Arc<Definitions>, Evaluations) {
     let (definitions, _) = Definitions::compile(project.flags.clone(), request.group_types.clone());
     let definitions = Arc::new(definitions);
@@ -373,6 +387,19 @@ fn run(project: &Project, request: &Request) -> (Arc<Definitions>, Evaluations) 
         &request.stored,
         &moment,
     );
+    let split = evaluate_split(
+        &definitions,
+        &cohorts,
+        &selection,
+        &request.subject,
+        &request.stored,
+        &moment,
+        &RightFirst,
+        1,
+    );
+    assert_eq!(seen(&found), seen(&split), "in parts");
+    let failed = [&found, &split].map(|answer| answer.errors_while_computing);
+    assert_eq!(failed[0], failed[1], "in parts");
     (definitions, found)
 }
 

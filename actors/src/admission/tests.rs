@@ -58,7 +58,7 @@ fn seat(thread: &Thread, metrics: &Arc<Metrics>) -> Arc<Seat> {
     let plan = SeatPlan {
         lane: evaluator::Lane::Inline,
         capacity: CAPACITY,
-        standing_limit: None,
+        standing_limit: crate::standing_queue::StandingLimit::new(None),
         calibration: Arc::new(Calibration::new()),
         metrics: Arc::clone(metrics),
         mailbox: metrics.mailbox("evaluator", instance, CAPACITY),
@@ -323,7 +323,7 @@ async fn large_work_goes_to_the_large_lane() {
     let plan = SeatPlan {
         lane: evaluator::Lane::Rayon { pool, slots: 2 },
         capacity: CAPACITY,
-        standing_limit: None,
+        standing_limit: crate::standing_queue::StandingLimit::new(None),
         calibration: Arc::new(Calibration::new()),
         metrics: Arc::clone(&metrics),
         mailbox: metrics.mailbox("large", 0, CAPACITY),

@@ -1,4 +1,4 @@
-use super::{Evaluate, Evaluator, Lane, Work};
+use super::{Evaluate, Evaluator, Lane, Threads, Work};
 use crate::courier::Reply;
 use crate::cpu_pool::CpuPool;
 use crate::local_definitions::LocalDefinitions;
@@ -29,8 +29,13 @@ pub(crate) const DIE: &str = "dequeuing this one kills the evaluator";
 const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) fn project() -> Arc<ProjectSnapshot> {
-    let (definitions, dropped) =
-        Definitions::compile(vec![flag(1, "everybody")], Ok(Default::default()));
+    project_of(1)
+}
+
+/// A project with flags that let everybody in.
+fn project_of(flags: i32) -> Arc<ProjectSnapshot> {
+    let flags = (1..=flags).map(|id| flag(id, &format!("flag-{id}")));
+    let (definitions, dropped) = Definitions::compile(flags.collect(), Ok(Default::default()));
     assert_eq!(dropped, []);
     Arc::new(ProjectSnapshot {
         id: ProjectId(1),
@@ -157,4 +162,37 @@ async fn work_that_nobody_wants_is_dropped_and_counted() {
             (1, 1)
         );
     }
+}
+
+#[actix::test]
+async fn large_work_is_split_when_threads_are_idle_and_answers_the_same() {
+    let (metrics, _directory) = metrics().await;
+    let (small, large) = (project_of(20), project_of(20_000));
+    let [one, two] = [1, 2].map(|threads| CpuPool::new(threads).unwrap());
+    let rows = [
+        (&small, &two, 1, Threads::One, "too small to pay"),
+        (&large, &one, 1, Threads::One, "no other thread"),
+        (&large, &two, 2, Threads::One, "another batch is under way"),
+        (&large, &two, 1, Threads::Idle, "large, and alone"),
+    ];
+    for (project, pool, in_flight, expected, case) in rows {
+        let gauge = prometheus_client::metrics::gauge::Gauge::default();
+        gauge.set(in_flight);
+        let threads = work(project, "ada").threads(pool, &gauge);
+        assert_eq!(threads, expected, "{case}");
+    }
+
+    let lane = Lane::Rayon {
+        pool: two,
+        slots: 1,
+    };
+    let evaluator = start(lane, &metrics);
+    let answer = post(&evaluator, work(&large, "ada"), LONG).await.unwrap();
+    assert!(
+        answer
+            .iter()
+            .all(|flag| flag.outcome.value == FlagValue::On)
+    );
+    assert_eq!(answer.len(), 20_000);
+    assert_eq!(metrics.evaluations_split.get(), 1);
 }

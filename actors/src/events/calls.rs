@@ -17,6 +17,7 @@ use burgee_schema::{Store, chain};
 use chrono::Utc;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Flags and values that are counted between two flushes; calls of further ones are lost.
@@ -25,6 +26,8 @@ const MAX_ENTRIES: usize = 100_000;
 const ROWS: usize = 1_000;
 /// Longer names are not counted: databases do not index longer texts.
 const MAX_BYTES: usize = 1_500;
+/// The pause before counts are written again that could not be, when somebody waits for it.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Stands for every value that the flag cannot have.
 const OTHER: &str = "\"$other\"";
 
@@ -130,10 +133,14 @@ impl CallCounter {
             for (key, count) in left {
                 counter.add(key, count);
             }
-            if is_written && !counter.waiting.is_empty() {
+            if counter.waiting.is_empty() {
+                return;
+            }
+            if is_written {
                 counter.flush(ctx); // What was counted meanwhile.
             } else {
-                counter.waiting.clear();
+                // Who waits has a limit, and there is no later time to try again.
+                ctx.run_later(RETRY_PAUSE, Self::flush);
             }
         }));
     }

@@ -228,9 +228,8 @@ impl System {
         self.events.metrics.drop_events(why, events);
     }
 
-    /// Has everything that waits written: events, and counts of flags that were called. Call it when no request is under
-    /// way any more; what is not written within the limit is lost.
-    pub async fn finish_events(&self, limit: Duration) {
+    /// Has everything that waits written: events, and counts of flags that were called.
+    pub(crate) async fn finish_events(&self, limit: Duration) {
         let (done, events_are_written) = oneshot::channel();
         self.events.writer.post_last(FlushEvents { done });
         let (done, calls_are_written) = oneshot::channel();

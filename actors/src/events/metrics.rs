@@ -35,6 +35,20 @@ pub enum Dropped {
 }
 
 impl Dropped {
+    const ALL: [Self; 11] = [
+        Self::Off,
+        Self::Ai,
+        Self::NotWanted,
+        Self::Personless,
+        Self::FlagCalled,
+        Self::Invalid,
+        Self::Repeated,
+        Self::NoGroupType,
+        Self::Refused,
+        Self::Late,
+        Self::Failed,
+    ];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -91,6 +105,10 @@ impl EventMetrics {
             calls_lost: Counter::default(),
         };
         metrics.register_all(registry);
+        for why in Dropped::ALL {
+            let reason = why.name();
+            drop(metrics.dropped.get_or_create(&ReasonLabels { reason }));
+        }
         metrics
     }
 

@@ -39,6 +39,7 @@ fn metrics() -> MailboxMetrics {
     MailboxMetrics {
         depth: Default::default(),
         refused: Default::default(),
+        oldest: Default::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is measured of the database: the pool's state, read when metrics are asked for, and every wait, as it ends.
 
 use super::seconds;
-use burgee_schema::{QueryKind, Store, StoreObserver};
+use burgee_schema::{QueryKind, ReplicaStatus, Store, StoreObserver};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -112,6 +112,47 @@ impl Collector for PoolCollector {
                 counter.metric_type(),
             )?)?;
         }
-        Ok(())
+        match self.0.replica_status() {
+            Some(status) => encode_replica(&mut encoder, &status),
+            None => Ok(()),
+        }
     }
+}
+
+/// Writes what is known of a read replica; how far it is behind only while that is known.
+fn encode_replica(
+    encoder: &mut DescriptorEncoder<'_>,
+    status: &ReplicaStatus,
+) -> Result<(), std::fmt::Error> {
+    if let Some(behind) = status.behind {
+        let gauge = ConstGauge::new(behind.as_secs_f64());
+        gauge.encode(encoder.encode_descriptor(
+            "burgee_replica_behind",
+            "Time that the read replica is behind the primary at most",
+            Some(&Unit::Seconds),
+            gauge.metric_type(),
+        )?)?;
+    }
+    for (name, help, value) in [
+        (
+            "burgee_replica_reads",
+            "Look-ups and pages of members that the read replica answered",
+            status.answered,
+        ),
+        (
+            "burgee_replica_reads_passed_on",
+            "Those that went to the primary, because the replica was away or behind, or they asked for what was just written",
+            status.passed_on,
+        ),
+    ] {
+        let counter = ConstCounter::new(value);
+        counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+    }
+    let gauge = ConstGauge::new(u64::from(status.pool.connections));
+    gauge.encode(encoder.encode_descriptor(
+        "burgee_replica_connections",
+        "Open connections to the read replica",
+        None,
+        gauge.metric_type(),
+    )?)
 }

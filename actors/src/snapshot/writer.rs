@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, oneshot};
 
 /// Changes gather this long before they are written.
 const DEBOUNCE: Duration = Duration::from_secs(1);
@@ -47,26 +48,37 @@ impl Writer {
         }
     }
 
-    /// Runs until its arbiter stops.
-    pub(crate) async fn run(mut self) {
+    /// Runs until its arbiter stops. Who asks for what waits to be written now is told when it is, or cannot be.
+    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
         self.sizes = self.measure().await;
         // What was written by an earlier process may be outdated, or its project gone.
         self.snapshots.dirty().extend(self.sizes.keys());
+        let mut pause = Duration::ZERO;
         loop {
-            let news = self.snapshots.0.news.notified();
-            // Without news the stamp still moves on.
-            let _quiet = tokio::time::timeout(STAMP_INTERVAL, news).await;
-            tokio::time::sleep(DEBOUNCE).await;
-            if !self.metrics.freshness.is_from_database() {
-                continue;
+            let asked = tokio::select! {
+                asked = next(&mut asked) => Some(asked),
+                () = self.gather(pause) => None,
+            };
+            pause = Duration::ZERO;
+            if self.metrics.freshness.is_from_database() {
+                if self.write_changed().await {
+                    self.write_stamp().await;
+                } else {
+                    pause = RETRY_PAUSE;
+                    self.snapshots.0.news.notify_one();
+                }
             }
-            if self.write_changed().await {
-                self.write_stamp().await;
-            } else {
-                tokio::time::sleep(RETRY_PAUSE).await;
-                self.snapshots.0.news.notify_one();
-            }
+            // Whoever asked may have given up.
+            asked.map(|asked| asked.send(()));
         }
+    }
+
+    /// Waits for changes, and a moment for more of them. Without news the stamp still moves on.
+    async fn gather(&self, pause: Duration) {
+        tokio::time::sleep(pause).await;
+        let news = self.snapshots.0.news.notified();
+        let _quiet = tokio::time::timeout(STAMP_INTERVAL, news).await;
+        tokio::time::sleep(DEBOUNCE).await;
     }
 
     /// Writes the projects that changed; false when some of them have to be tried again.
@@ -142,6 +154,14 @@ impl Writer {
             sizes.collect::<io::Result<HashMap<_, _>>>()
         });
         sizes.await.unwrap_or_default()
+    }
+}
+
+/// Waits for somebody who asks; for ever when there is nobody left.
+async fn next(asked: &mut mpsc::Receiver<oneshot::Sender<()>>) -> oneshot::Sender<()> {
+    match asked.recv().await {
+        Some(asked) => asked,
+        None => std::future::pending().await,
     }
 }
 

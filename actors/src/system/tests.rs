@@ -1,7 +1,7 @@
 mod followed;
 mod memberships;
 
-use super::{Config, Database, EvaluateRequest, Readiness, Source, System};
+use super::{Config, Database, EvaluateRequest, Preparation, Readiness, Source, System};
 use crate::ProjectError;
 use crate::budget::Budget;
 use crate::metrics::Metrics;
@@ -312,8 +312,8 @@ async fn continuity_keeps_the_anonymous_answer() {
 async fn start_without_database(
     store: &Store,
     directory: &Path,
-) -> (System, tokio::sync::oneshot::Sender<()>) {
-    let (allow, prepared) = tokio::sync::oneshot::channel();
+) -> (System, tokio::sync::watch::Sender<Preparation>) {
+    let (allow, prepared) = tokio::sync::watch::channel(Preparation::Away);
     let source = Source {
         snapshots: Some(Snapshots::open(directory, "test").unwrap()),
         database: Database::Awaited(prepared),
@@ -365,7 +365,7 @@ async fn a_snapshot_serves_until_the_database_does() {
     assert_eq!(ask(&system, "token", ada()).await, old);
     assert_eq!(ask(&system, "other", ada()).await, Some(vec![]));
 
-    allow.send(()).unwrap();
+    allow.send(Preparation::Done).unwrap();
     until(async || system.readiness() == Readiness::Ready).await;
     let new = Some(vec![("a".into(), FlagValue::Off)]);
     assert_eq!(ask(&system, "token", ada()).await, new);
@@ -383,7 +383,7 @@ async fn without_a_snapshot_nothing_is_served_before_the_database() {
     let disk = tempfile::tempdir().unwrap();
     let (system, allow) = start_without_database(&store, disk.path()).await;
     assert!(matches!(system.readiness(), Readiness::NotReady(_)));
-    allow.send(()).unwrap();
+    allow.send(Preparation::Done).unwrap();
     until(async || system.readiness() == Readiness::Ready).await;
     system.stop();
 }

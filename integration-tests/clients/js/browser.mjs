@@ -12,7 +12,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript' };
 
 // In a closed network Chromium must not look for anything by itself.
-const FLAGS = [
+export const FLAGS = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',
@@ -24,7 +24,7 @@ const FLAGS = [
   '--disable-dev-shm-usage',
 ];
 
-function chromium() {
+export function chromium() {
   const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
   const folders = (process.env.PATH ?? '').split(':').concat('/usr/bin', '/usr/lib/chromium');
   const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(existsSync);

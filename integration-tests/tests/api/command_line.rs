@@ -411,6 +411,7 @@ fn every_command_explains_itself() {
         "apply",
         "export",
         "check",
+        "doctor",
         "migrate",
         "healthcheck",
         "token",

@@ -46,7 +46,8 @@ fn counted(server: &TestServer, limit: &str, outcome: &str) -> bool {
     let start =
         format!("burgee_http_rate_limited_total{{limit=\"{limit}\",outcome=\"{outcome}\"}} ");
     let text = server.get("/metrics").text();
-    text.lines().any(|line| line.starts_with(&start))
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(&start));
+    values.next().expect("it is shown from the start") != "0"
 }
 
 #[test]

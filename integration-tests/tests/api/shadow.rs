@@ -104,11 +104,10 @@ pub(crate) fn proxy_trusting(certificates: &std::path::Path, upstream: &str) -> 
         "http://127.0.0.1:1",
         "--metrics-listen",
         "127.0.0.1:0",
+        "--ca",
+        certificates.to_str().unwrap(),
     ];
-    TestServer::shadow()
-        .args(&sides)
-        .env("SSL_CERT_FILE", certificates.to_str().unwrap())
-        .spawn()
+    TestServer::shadow().args(&sides).spawn()
 }
 
 /// The address for operators.

@@ -30,6 +30,12 @@ fn every_queue_has_a_gauge_and_every_wait_a_histogram(kind: Kind) {
     let wanted = [
         "burgee_mailbox_depth{",
         "burgee_mailbox_capacity{",
+        "burgee_mailbox_oldest_seconds{",
+        "burgee_requests_refused_total{reason=\"standing\"} 0",
+        "burgee_deadlines_missed_total{stage=\"look_up\"} 0",
+        "burgee_events_dropped_total{reason=\"refused\"} 0",
+        "burgee_http_rate_limited_total{limit=\"token\",outcome=\"refused\"} 0",
+        "burgee_streams_refused_total{limit=\"total\"} 0",
         "burgee_evaluator_wait_seconds_count ",
         "burgee_evaluation_seconds_count ",
         "burgee_loader_wait_seconds_count ",

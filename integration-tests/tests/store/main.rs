@@ -22,5 +22,8 @@ mod migrations;
 mod outages;
 #[cfg(test)]
 mod people;
+mod replica;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod transactions;

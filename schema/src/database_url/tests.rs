@@ -17,11 +17,21 @@ fn bad_urls_are_refused_with_a_reason_and_without_the_password() {
         ("sqlite://:memory:", "in-memory"),
         ("sqlite::memory:", "in-memory"),
         ("postgres://", "names no host"),
-        ("postgres://u:hunter2@h/d?sslmode=require", "TLS"),
-        ("postgres://u:hunter2@h/d?sslmode=verify-full", "TLS"),
         (
-            "postgres://u:hunter2@h/d?connect_timeout=1&sslmode=verify-ca",
-            "TLS",
+            "postgres://u:hunter2@h/d?sslmode=hunter2",
+            "sslmode that is not known",
+        ),
+        (
+            "postgres://u:hunter2@h/d?sslmode=verify-full&sslrootcert=/none/root.crt",
+            "/none/root.crt cannot be used",
+        ),
+        (
+            "postgres://u:hunter2@h/d?sslrootcert=%2fetc%2fpasswd&connect_timeout=1&sslmode=verify-ca",
+            "/etc/passwd cannot be used: there is none in it",
+        ),
+        (
+            "postgres://u:hunter2@h/d?sslmode=require&sslrootcert=%zz",
+            "no file name",
         ),
         ("postgres://u:hunter2@h:port/d", "cannot be read"),
         ("postgres://u:p@ss?hunter2=1@h/d", "cannot be read"),
@@ -50,4 +60,44 @@ fn good_urls_are_read() {
     ] {
         assert!(Target::parse(url).unwrap().is_postgres(), "{url}");
     }
+}
+
+#[test]
+fn tls_is_asked_for_in_the_words_of_libpq() {
+    let system = || Roots::System;
+    let file = || Roots::File("/a b".into());
+    let cases = [
+        ("", SslMode::Prefer, Trust::Anybody),
+        ("?sslmode=disable", SslMode::Disable, Trust::Anybody),
+        ("?sslmode=prefer", SslMode::Prefer, Trust::Anybody),
+        ("?sslmode=require", SslMode::Require, Trust::Anybody),
+        (
+            "?sslmode=require&sslrootcert=/a%20b",
+            SslMode::Require,
+            Trust::Issuer(file()),
+        ),
+        (
+            "?sslmode=verify-ca",
+            SslMode::Require,
+            Trust::Issuer(system()),
+        ),
+        (
+            "?sslrootcert=system&sslmode=verify-full",
+            SslMode::Require,
+            Trust::Host(system()),
+        ),
+        (
+            "?sslrootcert=/a%20b&sslmode=verify-full",
+            SslMode::Require,
+            Trust::Host(file()),
+        ),
+    ];
+    for (query, mode, trust) in cases {
+        let url = format!("postgres://u:p@h/d{query}");
+        let (rest, tls) = Tls::taken_from(&url).unwrap();
+        assert_eq!(rest, "postgres://u:p@h/d", "{query}");
+        assert_eq!((tls.mode, tls.trust), (mode, trust), "{query}");
+    }
+    let (rest, _) = Tls::taken_from("postgres://u@h/d?user=x&sslmode=disable&port=1").unwrap();
+    assert_eq!(rest, "postgres://u@h/d?user=x&port=1");
 }

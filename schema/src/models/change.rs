@@ -52,7 +52,7 @@ pub(crate) const CHANNEL: &str = "burgee_changes";
 const LOCK: i64 = 0x6275_7267_6565_0001;
 
 impl ChangeKind {
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Project,
         Self::Flag,
         Self::Cohort,
@@ -63,7 +63,7 @@ impl ChangeKind {
         Self::Keys,
     ];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Project => "project",
             Self::Flag => "flag",
@@ -77,7 +77,7 @@ impl ChangeKind {
     }
 
     /// A kind that a later version may write counts as the widest one.
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
@@ -110,6 +110,12 @@ pub(crate) async fn after(
             .filter(changes::sequence.gt(sequence))
             .order(changes::sequence)
             .limit(limit)
+            .select((
+                changes::sequence,
+                changes::project_id,
+                changes::kind,
+                changes::object
+            ))
             .load(connection)
     )?;
     let row = |(sequence, project_id, kind, object): (i64, i64, String, String)| ChangeRow {
@@ -131,17 +137,22 @@ impl Statement for InsertChanges {
     const AFTER: &'static str = "ORDER BY k.n";
 }
 
+/// Takes the lock on the order of changes, and announces them at the commit.
+pub(crate) async fn announce(connection: &mut Connection) -> Result<()> {
+    connection
+        .run_on_postgres(&format!(
+            "SELECT pg_advisory_xact_lock({LOCK}); NOTIFY {CHANNEL}"
+        ))
+        .await
+}
+
 /// Adds changes as the last deed of a writing transaction, and announces them at its commit. The lock makes the order
 /// of sequences the order of commits: a sequence is only given to a transaction that nobody can overtake.
 pub(crate) async fn record(connection: &mut Connection, changes: Vec<Change>) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
-    connection
-        .run_on_postgres(&format!(
-            "SELECT pg_advisory_xact_lock({LOCK}); NOTIFY {CHANNEL}"
-        ))
-        .await?;
+    announce(connection).await?;
     let (mut projects, mut kinds, mut objects) = (Vec::new(), Vec::new(), Vec::new());
     for (project, kind, object) in changes {
         projects.push(project);

@@ -1,5 +1,6 @@
 //! Cohorts.
 
+use super::history::Stamp;
 use crate::StoreError;
 use crate::connection::{Connection, on_both};
 use crate::tables::{cohort_members, cohorts};
@@ -60,7 +61,7 @@ pub(crate) async fn of_project(
 }
 
 /// Inserts a cohort, or replaces the project's cohort with this id.
-pub(crate) async fn put(connection: &mut Connection, row: &CohortRow) -> Result<()> {
+pub(crate) async fn put(connection: &mut Connection, row: &CohortRow, stamp: &Stamp) -> Result<()> {
     let changed = on_both!(
         connection,
         diesel::update(
@@ -68,14 +69,18 @@ pub(crate) async fn put(connection: &mut Connection, row: &CohortRow) -> Result<
                 .find(row.id)
                 .filter(cohorts::project_id.eq(row.project_id))
         )
-        .set(row)
+        .set((row, cohorts::version.eq(cohorts::version + 1)))
         .execute(connection)
     )?;
     if changed == 0 {
         on_both!(
             connection,
             diesel::insert_into(cohorts::table)
-                .values(row)
+                .values((
+                    row,
+                    cohorts::created_at_microseconds.eq(stamp.at),
+                    cohorts::created_by.eq(&stamp.author),
+                ))
                 .execute(connection)
         )?;
     }
@@ -92,17 +97,52 @@ pub(crate) async fn delete(connection: &mut Connection, project_id: i64, id: i64
                 .filter(cohorts::project_id.eq(project_id))
                 .filter(cohorts::deleted.eq(false))
         )
-        .set(cohorts::deleted.eq(true))
+        .set((
+            cohorts::deleted.eq(true),
+            cohorts::version.eq(cohorts::version + 1),
+        ))
         .execute(connection)
     )?;
     if changed > 0 {
-        on_both!(
-            connection,
-            diesel::delete(cohort_members::table.filter(cohort_members::cohort_id.eq(id)))
-                .execute(connection)
-        )?;
+        forget_members(connection, id).await?;
     }
     Ok(changed > 0)
+}
+
+/// Forgets the stored members of a cohort.
+pub(crate) async fn forget_members(connection: &mut Connection, id: i64) -> Result<()> {
+    on_both!(
+        connection,
+        diesel::delete(cohort_members::table.filter(cohort_members::cohort_id.eq(id)))
+            .execute(connection)
+    )
+    .map(drop)
+}
+
+/// Describes a cohort.
+pub(crate) async fn set_description(
+    connection: &mut Connection,
+    id: i64,
+    description: &str,
+) -> Result<()> {
+    on_both!(
+        connection,
+        diesel::update(cohorts::table.find(id))
+            .set(cohorts::description.eq(description))
+            .execute(connection)
+    )
+    .map(drop)
+}
+
+/// Notes when a cohort's stored members were changed by hand.
+pub(crate) async fn set_calculated(connection: &mut Connection, id: i64, at: i64) -> Result<()> {
+    on_both!(
+        connection,
+        diesel::update(cohorts::table.find(id))
+            .set(cohorts::calculated_at_microseconds.eq(at))
+            .execute(connection)
+    )
+    .map(drop)
 }
 
 /// The largest id ever given, 0 when there is none.

@@ -2,7 +2,7 @@
 
 use super::change::{ChangeKind, ChangeRow};
 use crate::StoreError;
-use crate::batch::{Batch, Column, Statement};
+use crate::batch::{Batch, Column, Statement, is_storable};
 use crate::connection::{Connection, on_both};
 use crate::tables::cohort_members;
 use diesel::prelude::*;
@@ -151,6 +151,67 @@ pub(crate) async fn existing(
         person_id,
     };
     Ok(rows.into_iter().map(pair).collect())
+}
+
+struct Owners;
+
+impl Statement for Owners {
+    type Answer = (BigInt, BigInt);
+    const COLUMNS: &'static [&'static str] = &["project_id", "distinct_id"];
+    const BEFORE: &'static str = "SELECT k.n, d.person_id FROM";
+    const AFTER: &'static str = "CROSS JOIN person_distinct_ids d \
+        WHERE d.project_id = k.project_id AND d.distinct_id = k.distinct_id";
+}
+
+/// Whose some distinct ids are: for each that is known, its place in the list and the person.
+pub(crate) async fn owners(
+    connection: &mut Connection,
+    project_id: i64,
+    distinct_ids: Vec<String>,
+) -> Result<Vec<(usize, i64)>> {
+    // Nothing that cannot be stored is known.
+    let known = |(_, id): &(usize, String)| is_storable(id);
+    let asked = distinct_ids.into_iter().enumerate().filter(known);
+    let (places, ids): (Vec<usize>, Vec<String>) = asked.unzip();
+    let batch: Batch<Owners> = Batch::new(vec![
+        Column::BigInt(vec![project_id; ids.len()]),
+        Column::Text(ids),
+    ]);
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(i64, i64)> = on_both!(connection, batch.load(connection))?;
+    let place = |(n, person): (i64, i64)| {
+        let asked = usize::try_from(n - 1).ok()?;
+        Some((*places.get(asked)?, person))
+    };
+    Ok(rows.into_iter().filter_map(place).collect())
+}
+
+struct ExistingPersons;
+
+impl Statement for ExistingPersons {
+    type Answer = BigInt;
+    const COLUMNS: &'static [&'static str] = &["project_id", "id"];
+    const BEFORE: &'static str = "SELECT p.id FROM";
+    const AFTER: &'static str =
+        "CROSS JOIN persons p WHERE p.id = k.id AND p.project_id = k.project_id";
+}
+
+/// Those of some persons that a project has, in no order.
+pub(crate) async fn existing_persons(
+    connection: &mut Connection,
+    project_id: i64,
+    ids: Vec<i64>,
+) -> Result<Vec<i64>> {
+    let batch: Batch<ExistingPersons> = Batch::new(vec![
+        Column::BigInt(vec![project_id; ids.len()]),
+        Column::BigInt(ids),
+    ]);
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    on_both!(connection, batch.load(connection))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Flags.
 
+use super::history::Stamp;
 use crate::StoreError;
 use crate::connection::{Connection, on_both};
-use crate::tables::flags;
+use crate::tables::{flag_details, flags};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,7 @@ pub(crate) async fn of_project(
 
 /// Inserts a flag, or replaces the project's flag with this id. Another project's flag is never touched: its id is
 /// taken, and the insertion fails.
-pub(crate) async fn put(connection: &mut Connection, row: &FlagRow) -> Result<()> {
+pub(crate) async fn put(connection: &mut Connection, row: &FlagRow, stamp: &Stamp) -> Result<()> {
     let changed = on_both!(
         connection,
         diesel::update(
@@ -103,8 +104,31 @@ pub(crate) async fn put(connection: &mut Connection, row: &FlagRow) -> Result<()
                 .values(&new)
                 .execute(connection)
         )?;
+        on_both!(
+            connection,
+            diesel::update(flag_details::table.find(row.id))
+                .set((
+                    flag_details::created_at_microseconds.eq(stamp.at),
+                    flag_details::created_by.eq(&stamp.author),
+                ))
+                .execute(connection)
+        )?;
     }
-    Ok(())
+    touch(connection, row.id, stamp).await
+}
+
+/// Notes when and for whom a flag was changed.
+async fn touch(connection: &mut Connection, id: i32, stamp: &Stamp) -> Result<()> {
+    on_both!(
+        connection,
+        diesel::update(flag_details::table.find(id))
+            .set((
+                flag_details::updated_at_microseconds.eq(stamp.at),
+                flag_details::updated_by.eq(&stamp.author),
+            ))
+            .execute(connection)
+    )
+    .map(drop)
 }
 
 /// Soft-deletes a flag; returns its key when there was one.
@@ -112,8 +136,9 @@ pub(crate) async fn delete(
     connection: &mut Connection,
     project_id: i64,
     id: i32,
+    stamp: &Stamp,
 ) -> Result<Option<String>> {
-    on_both!(connection, async {
+    let deleted: Option<String> = on_both!(connection, async {
         diesel::update(
             flags::table
                 .find(id)
@@ -128,7 +153,22 @@ pub(crate) async fn delete(
         .get_result(connection)
         .await
         .optional()
-    })
+    })?;
+    if deleted.is_some() {
+        touch(connection, id, stamp).await?;
+    }
+    Ok(deleted)
+}
+
+/// Gives a flag its tags, a JSON list of texts.
+pub(crate) async fn set_tags(connection: &mut Connection, id: i32, tags: &str) -> Result<()> {
+    on_both!(
+        connection,
+        diesel::update(flag_details::table.find(id))
+            .set(flag_details::tags.eq(tags))
+            .execute(connection)
+    )
+    .map(drop)
 }
 
 /// The largest id ever given, 0 when there is none.

@@ -1,9 +1,10 @@
 //! Persons and what hangs on them, as project files and exports see them: whole. The request path is in `look_up.rs`.
 
 use crate::StoreError;
+use crate::admin::PersonsOf;
 use crate::batch::{Batch, Column, Statement, is_storable};
 use crate::connection::{Connection, on_both};
-use crate::tables::persons;
+use crate::tables::{cohort_members, person_distinct_ids, persons};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -187,4 +188,131 @@ pub(crate) fn with_nth<T>(items: &mut [T], n: i64, change: impl FnOnce(&mut T)) 
     if let Some(item) = index.and_then(|index| items.get_mut(index)) {
         change(item);
     }
+}
+
+struct Numbered;
+
+impl Statement for Numbered {
+    type Answer = (BigInt, Text, BigInt);
+    const COLUMNS: &'static [&'static str] = &["project_id", "id"];
+    const BEFORE: &'static str = "SELECT p.id, p.properties, p.created_at_microseconds FROM";
+    const AFTER: &'static str =
+        "CROSS JOIN persons p WHERE p.id = k.id AND p.project_id = k.project_id ORDER BY p.id";
+}
+
+/// Those of some persons that a project has, by id.
+pub(crate) async fn by_ids(
+    connection: &mut Connection,
+    project_id: i64,
+    ids: Vec<i64>,
+) -> Result<Vec<FullPerson>> {
+    let batch: Batch<Numbered> = Batch::new(vec![
+        Column::BigInt(vec![project_id; ids.len()]),
+        Column::BigInt(ids),
+    ]);
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let stored: Vec<Stored> = on_both!(connection, batch.load(connection))?;
+    with_children(connection, project_id, stored).await
+}
+
+/// How many persons there are of the kind that is asked for, and a page of them, by id.
+pub(crate) async fn page(
+    connection: &mut Connection,
+    project_id: i64,
+    of: PersonsOf,
+    limit: i64,
+    offset: i64,
+) -> Result<(i64, Vec<FullPerson>)> {
+    macro_rules! read {
+        ($ids:expr, $id:expr) => {{
+            let count: i64 = on_both!(connection, $ids.count().get_result(connection))?;
+            let page: Vec<i64> = on_both!(
+                connection,
+                $ids.order($id)
+                    .limit(limit)
+                    .offset(offset)
+                    .select($id)
+                    .load(connection)
+            )?;
+            (count, page)
+        }};
+    }
+    let (count, page) = match of {
+        PersonsOf::Project => read!(
+            persons::table.filter(persons::project_id.eq(project_id)),
+            persons::id
+        ),
+        PersonsOf::Cohort(cohort) => read!(
+            cohort_members::table
+                .filter(cohort_members::project_id.eq(project_id))
+                .filter(cohort_members::cohort_id.eq(cohort)),
+            cohort_members::person_id
+        ),
+        PersonsOf::DistinctId(id) | PersonsOf::Search(id) if !is_storable(&id) => (0, Vec::new()),
+        PersonsOf::DistinctId(id) => read!(
+            person_distinct_ids::table
+                .filter(person_distinct_ids::project_id.eq(project_id))
+                .filter(person_distinct_ids::distinct_id.eq(&id)),
+            person_distinct_ids::person_id
+        ),
+        PersonsOf::Search(part) => search(connection, project_id, &part, limit, offset).await?,
+    };
+    Ok((count, by_ids(connection, project_id, page).await?))
+}
+
+async fn search(
+    connection: &mut Connection,
+    project_id: i64,
+    part: &str,
+    limit: i64,
+    offset: i64,
+) -> Result<(i64, Vec<i64>)> {
+    let pattern = like_pattern(part);
+    let found = || {
+        person_distinct_ids::table
+            .filter(person_distinct_ids::project_id.eq(project_id))
+            .filter(
+                lower(person_distinct_ids::distinct_id)
+                    .like(&pattern)
+                    .escape('!'),
+            )
+    };
+    let count: i64 = on_both!(
+        connection,
+        found()
+            .select(diesel::dsl::count(person_distinct_ids::person_id).aggregate_distinct())
+            .get_result(connection)
+    )?;
+    let page: Vec<i64> = on_both!(
+        connection,
+        found()
+            .select(person_distinct_ids::person_id)
+            .distinct()
+            .order(person_distinct_ids::person_id)
+            .limit(limit)
+            .offset(offset)
+            .load(connection)
+    )?;
+    Ok((count, page))
+}
+
+/// Returns the pattern for texts that contain this one.
+fn like_pattern(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.to_lowercase().chars() {
+        if matches!(c, '!' | '%' | '_') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Letters in lower case: all of them in Postgres, those of ASCII in SQLite.
+    fn lower(text: Text) -> Text;
 }

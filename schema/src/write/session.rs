@@ -4,14 +4,16 @@
 use crate::StoreError;
 use crate::connection::{Access, Begin, Connection};
 use crate::models::ChangeKind;
-use crate::models::change::{self, Change};
+use crate::models::change::Change;
 use crate::models::cohort_member::TouchedPersons;
+use crate::models::history::{self, Stamp, Told};
 use crate::pool::Lease;
 use crate::store::Inner;
 use futures_util::future::BoxFuture;
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -31,6 +33,9 @@ pub(super) struct Session {
     inner: Arc<Inner>,
     changes: Vec<Change>,
     known: HashSet<Change>,
+    /// What people are told of some of them.
+    told: HashMap<Change, Told>,
+    stamp: Stamp,
     /// By cohort.
     members: HashMap<i64, TouchedPersons>,
     failed: bool,
@@ -45,8 +50,7 @@ enum Held {
 }
 
 impl Session {
-    pub(super) async fn begin(inner: Arc<Inner>) -> Result<Self> {
-        let limit = inner.config.write_timeout;
+    pub(super) async fn begin(inner: Arc<Inner>, limit: Duration) -> Result<Self> {
         let mut held = if inner.target.is_postgres() {
             Held::Own(Connection::establish(&inner.target, Access::Write, limit).await?)
         } else {
@@ -75,6 +79,11 @@ impl Session {
             inner,
             changes: Vec::new(),
             known: HashSet::new(),
+            told: HashMap::new(),
+            stamp: Stamp {
+                at: chrono::Utc::now().timestamp_micros(),
+                author: None,
+            },
             members: HashMap::new(),
             failed: false,
             over: false,
@@ -101,6 +110,29 @@ impl Session {
         if self.known.insert(change.clone()) {
             self.changes.push(change);
         }
+    }
+
+    /// Remembers a change that people are told of.
+    pub(super) fn tell(&mut self, project_id: i64, kind: ChangeKind, object: String, told: Told) {
+        let change = (project_id, kind, object);
+        match self.told.get_mut(&change) {
+            Some(earlier) => earlier.followed_by(told),
+            None => {
+                self.told.insert(change.clone(), told);
+            }
+        }
+        let (project_id, kind, object) = change;
+        self.changed(project_id, kind, object);
+    }
+
+    /// Says for whom all of it is done.
+    pub(super) fn sign(&mut self, author: String) {
+        self.stamp.author = Some(author);
+    }
+
+    /// Returns the connection, and when and for whom it writes.
+    pub(super) fn parts(&mut self) -> (&mut Connection, &Stamp) {
+        (&mut self.held, &self.stamp)
     }
 
     /// Remembers that a person came into a static cohort, or may have left it.
@@ -140,9 +172,14 @@ impl Session {
             ));
         }
         let mut changes = summarized(std::mem::take(&mut self.changes));
+        let told: Vec<Option<Told>> = changes.iter().map(|it| self.told.remove(it)).collect();
         self.name_members(&mut changes);
-        let recorded = change::record(&mut self.held, changes).await;
-        self.held.finish(recorded).await?;
+        let all = changes.into_iter().zip(told).collect();
+        let recorded = history::record(&mut self.held, all, &self.stamp).await;
+        let finished = self.held.finish(recorded).await;
+        // Also after a failure: it may have taken effect.
+        self.inner.wrote_anything();
+        finished?;
         self.inner
             .commits
             .send_modify(|count| *count = count.wrapping_add(1));

@@ -1,7 +1,7 @@
 //! The command line: every command and its options.
 
 use super::faults::{ConfigError, Faults};
-use super::{DatabaseUrl, ReplayOptions, ServeOptions, ShadowOptions};
+use super::{DatabaseUrl, DoctorArgs, ReplayOptions, ServeOptions, ShadowOptions};
 use crate::import::Source;
 use crate::project_file::{Format, is_scope};
 use burgee_schema::PoolConfig;
@@ -12,10 +12,13 @@ use std::time::Duration;
 /// Evaluates feature flags for PostHog SDKs and OpenFeature, from SQLite or Postgres.
 ///
 /// `burgee serve --demo` starts a server with an example project. Every option can also be given as an environment
-/// variable: BURGEE_ and the option's name in capitals, with _ for -.
+/// variable: BURGEE_ and the option's name in capitals, with _ for -. Those of `serve` can stand in a file as well.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "burgee", version, propagate_version = true)]
 pub struct Cli {
+    /// A file with settings: TOML, the long option names as keys. Flags and variables go before it
+    #[arg(long, global = true, env = "BURGEE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -26,8 +29,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve flag evaluations over HTTP
     ///
-    /// Runs pending migrations, applies the project file if one is given, and then answers /flags, /decide, health checks
-    /// and /metrics until it is told to stop (SIGTERM or Ctrl-C); running requests end first.
+    /// Answers health checks and /metrics at once, runs pending migrations, applies the project file if one is given, and
+    /// then answers /flags, /decide and the rest until it is told to stop (SIGTERM or Ctrl-C); running requests end first. A
+    /// second signal ends it at once. SIGHUP reads the settings file again.
     #[command(after_help = "Examples:
   burgee serve --demo
   burgee serve --project flags.yaml --watch
@@ -76,9 +80,21 @@ pub enum Command {
   burgee migrate
   burgee migrate --status")]
     Migrate(MigrateArgs),
+    /// Check whether a server with these settings would get on here: machine, files, database
+    ///
+    /// Takes the settings of `burgee serve`, from the same options and variables. Looks at the settings themselves, threads
+    /// against CPU limits, memory, file descriptors, addresses, directories, and the database: whether it answers and how
+    /// fast, version, clock, migrations, connections, notifications. Changes nothing. Prints what it found and what to do;
+    /// exits with 1 when something fails, and with --strict when there is anything to complain of.
+    #[command(after_help = "Examples:
+  burgee doctor
+  burgee doctor --database-url postgres://burgee:secret@db/burgee --replicas 3
+  burgee doctor --json --strict")]
+    Doctor(Box<DoctorArgs>),
     /// Ask a running server whether it is ready; exit with 0 if so, else with 1
     #[command(after_help = "Example:
-  burgee healthcheck --url http://127.0.0.1:8080/_readiness")]
+  burgee healthcheck --url http://127.0.0.1:8080/_readiness
+  burgee healthcheck --url https://127.0.0.1:8080/_readiness --insecure")]
     Healthcheck(HealthcheckArgs),
     /// Stand in front of another service and move its projects to Burgee, share by share
     ///
@@ -99,6 +115,24 @@ pub enum Command {
     Replay(Box<ReplayOptions>),
     /// Make secret tokens and personal keys
     Token(TokenArgs),
+    /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
+    ///
+    /// The same that a server answers at /openapi.json; /docs shows it as a page.
+    #[command(
+        name = "openapi",
+        after_help = "Example:
+  burgee openapi > openapi.json"
+    )]
+    OpenApi,
+    /// Print the settings that `serve` would have, and where each comes from
+    ///
+    /// Takes the options of `serve`. The output is a settings file; passwords are left out. Exits with 2 and every problem when
+    /// a setting is bad.
+    #[command(after_help = "Examples:
+  burgee config
+  burgee config --config burgee.toml --json
+  burgee config --pool-size 20 > burgee.toml")]
+    Config(Box<ConfigArgs>),
 }
 
 /// Which database.
@@ -254,7 +288,7 @@ pub struct MigrateArgs {
 /// The options of `burgee healthcheck`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct HealthcheckArgs {
-    /// What to ask; only plain http
+    /// What to ask, by http or https
     #[arg(
         long,
         env = "BURGEE_URL",
@@ -270,6 +304,23 @@ pub struct HealthcheckArgs {
         value_name = "MS"
     )]
     pub timeout_ms: u64,
+    /// Believe certificates from these authorities, PEM, instead of those that the system trusts
+    #[arg(long, env = "BURGEE_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Believe any certificate: right for asking the server that runs beside this command
+    #[arg(long, env = "BURGEE_INSECURE", value_parser = BoolishValueParser::new())]
+    pub insecure: bool,
+}
+
+/// The options of `burgee config`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConfigArgs {
+    /// Print JSON: an object for each setting
+    #[arg(long, env = "BURGEE_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    /// The settings.
+    #[command(flatten)]
+    pub serve: ServeOptions,
 }
 
 /// The options of `burgee token`.

@@ -1,6 +1,8 @@
 //! Reading typed settings from texts, gathering what is wrong with them.
 
 use super::DatabaseUrl;
+use super::layers::{Given, Origin, Setting};
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -19,25 +21,48 @@ impl Display for ConfigError {
 
 /// What is wrong so far. Each reader returns a usable value even after a fault, so that reading goes on.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<String>);
+pub(super) struct Faults {
+    found: Vec<String>,
+    /// Of settings from a file, by option: where they stand.
+    places: BTreeMap<String, String>,
+}
 
 impl Faults {
+    /// Begins with what is wrong with the settings file, and knows which settings come from it.
+    pub(super) fn of(given: &Given) -> Self {
+        let from_file = |setting: &Setting| match &setting.origin {
+            Origin::File { file, line } => {
+                Some((setting.option(), format!("{file}:{line}: {}", setting.key)))
+            }
+            _ => None,
+        };
+        Self {
+            found: given.faults.clone(),
+            places: given.settings.iter().filter_map(from_file).collect(),
+        }
+    }
+
     pub(super) fn add(&mut self, option: &str, message: impl Display) {
-        let variable = option.to_uppercase().replace('-', "_");
-        self.0
-            .push(format!("--{option} (BURGEE_{variable}): {message}"));
+        let fault = match self.places.get(option) {
+            Some(place) => format!("{place}: {message}"),
+            None => {
+                let variable = option.to_uppercase().replace('-', "_");
+                format!("--{option} (BURGEE_{variable}): {message}")
+            }
+        };
+        self.found.push(fault);
     }
 
     /// Returns how many there are, so that a rule between two settings is asked only of good ones.
     pub(super) fn count(&self) -> usize {
-        self.0.len()
+        self.found.len()
     }
 
     pub(super) fn finish<T>(self, value: T) -> Result<T, ConfigError> {
-        if self.0.is_empty() {
+        if self.found.is_empty() {
             Ok(value)
         } else {
-            Err(ConfigError(self.0))
+            Err(ConfigError(self.found))
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::faults::{ConfigError, Faults};
 use super::shadow::{ignored, url};
+use super::words::roots;
 use crate::replay::ReplayConfig;
 use clap::builder::BoolishValueParser;
 use std::num::NonZeroU32;
@@ -19,6 +20,9 @@ pub struct ReplayOptions {
     /// The second server
     #[arg(long, env = "BURGEE_B", value_name = "URL")]
     b: String,
+    /// Believe certificates from these authorities, PEM, instead of those that the system trusts
+    #[arg(long, env = "BURGEE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// How many requests are under way at once
     #[arg(
         long,
@@ -63,6 +67,7 @@ impl ReplayOptions {
             files: self.files.clone(),
             a: url("a", &self.a, f),
             b: url("b", &self.b, f),
+            roots: roots(self.ca.as_ref()),
             concurrency: f.number("concurrency", &self.concurrency, 1..=10_000),
             rate: NonZeroU32::new(f.number("rate", &self.rate, 0..=1_000_000)),
             timeout: f.millis("timeout-ms", &self.timeout_ms),

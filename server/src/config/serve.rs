@@ -1,16 +1,25 @@
 //! The settings of `burgee serve`.
 
 use super::DatabaseUrl;
+use super::admin::AdminOptions;
 use super::browsers::BrowserOptions;
 use super::events::EventOptions;
 use super::faults::{ConfigError, Faults};
+use super::layers::Given;
+use super::lifecycle::{LifecycleConfig, LifecycleOptions};
 use super::limits::LimitOptions;
+use super::listeners::ListenerOptions;
+use super::replica::ReplicaOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
+use super::traces::TraceOptions;
+use crate::admin_access::AdminConfig;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
 use crate::remote_config::RemoteConfigSettings;
 use crate::streams::StreamConfig;
+use crate::tls::TlsFiles;
+use crate::trace::TraceConfig;
 use burgee_actors::{Budget, EventsConfig};
 use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
@@ -61,9 +70,12 @@ pub struct ServeOptions {
         value_name = "PATH"
     )]
     base_path: String,
-    /// Serve /metrics on this address and port, and not on the main one
+    /// Serve /metrics and /console/ on this address and port, and not on the main one
     #[arg(long, env = "BURGEE_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<String>,
+    /// Whether the live page at /console/ is served, where metrics are
+    #[arg(long, env = "BURGEE_CONSOLE", default_value = "on", value_name = "ON")]
+    console: String,
     /// Keep the last known definitions in this directory, and start from them while the database is away
     #[arg(long, env = "BURGEE_SNAPSHOT_DIR", value_name = "DIR")]
     snapshot_dir: Option<PathBuf>,
@@ -141,6 +153,9 @@ pub struct ServeOptions {
     )]
     poll_interval_s: String,
 
+    #[command(flatten)]
+    replica: ReplicaOptions,
+
     /// How long a request may take, in milliseconds
     #[arg(
         long,
@@ -195,15 +210,6 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     keep_alive_s: String,
-    /// How long running requests may take to end when the server stops, in seconds
-    #[arg(
-        long,
-        env = "BURGEE_SHUTDOWN_TIMEOUT_S",
-        default_value = "10",
-        value_name = "S",
-        help_heading = "Requests"
-    )]
-    shutdown_timeout_s: String,
     /// The status of a refusal under overload: 503, or 504 for SDKs that try again only on that
     #[arg(
         long,
@@ -213,6 +219,9 @@ pub struct ServeOptions {
         help_heading = "Requests"
     )]
     overload_status: String,
+
+    #[command(flatten)]
+    lifecycle: LifecycleOptions,
 
     #[command(flatten)]
     threads: ThreadOptions,
@@ -227,10 +236,23 @@ pub struct ServeOptions {
     limits: LimitOptions,
 
     #[command(flatten)]
+    admin: AdminOptions,
+
+    #[command(flatten)]
     browsers: BrowserOptions,
 
     #[command(flatten)]
+    listeners: ListenerOptions,
+
+    #[command(flatten)]
     log: LogOptions,
+
+    #[command(flatten)]
+    traces: TraceOptions,
+
+    /// Where all of this comes from.
+    #[arg(skip)]
+    pub(super) given: Given,
 }
 
 /// How to log, as it was written.
@@ -249,7 +271,7 @@ struct LogOptions {
     #[arg(
         long,
         env = "BURGEE_LOG_LEVEL",
-        default_value = "info,actix_server=warn",
+        default_value = "info,actix_server=warn,actix_http=error",
         value_name = "FILTER",
         help_heading = "Logging"
     )]
@@ -286,6 +308,8 @@ pub struct ServeConfig {
     pub base_path: String,
     /// Where metrics are served, when not on the main address.
     pub metrics_listen: Option<SocketAddr>,
+    /// Whether the live page is served.
+    pub console: bool,
     /// Where the last known definitions are kept.
     pub snapshot_dir: Option<PathBuf>,
     /// The pool.
@@ -304,8 +328,8 @@ pub struct ServeConfig {
     pub max_connections: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a stop may take.
-    pub shutdown_timeout: Duration,
+    /// How a stop goes.
+    pub lifecycle: LifecycleConfig,
     /// 503 or 504.
     pub overload_status: u16,
     /// Threads of each kind.
@@ -322,6 +346,8 @@ pub struct ServeConfig {
     pub loader_mailbox_capacity: usize,
     /// Memory for the members of static cohorts, in bytes.
     pub cohort_cache_bytes: usize,
+    /// How much people may ask at once.
+    pub admin: AdminConfig,
     /// How many may listen to changes.
     pub streams: StreamConfig,
     /// Under which address clients reach the server.
@@ -342,6 +368,16 @@ pub struct ServeConfig {
     pub slow_request: Option<Duration>,
     /// How to log.
     pub log: LogConfig,
+    /// Who is told of traces.
+    pub traces: Option<TraceConfig>,
+    /// Where the server is changed and shown, when not on the main address.
+    pub admin_listen: Option<SocketAddr>,
+    /// What is shown to those who connect by TLS; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// How often those files are looked at.
+    pub tls_watch: Duration,
+    /// Where all of this comes from.
+    pub given: Given,
 }
 
 /// How to log.
@@ -357,7 +393,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             format: LogFormat::Auto,
-            filter: "info,actix_server=warn".to_owned(),
+            filter: "info,actix_server=warn,actix_http=error".to_owned(),
         }
     }
 }
@@ -374,9 +410,14 @@ pub enum LogFormat {
 }
 
 impl ServeOptions {
+    /// Returns where the settings come from.
+    pub fn given(&self) -> &Given {
+        &self.given
+    }
+
     /// Types the settings; all bad ones are told together.
     pub fn resolve(&self) -> Result<ServeConfig, ConfigError> {
-        let mut faults = Faults::default();
+        let mut faults = Faults::of(&self.given);
         let f = &mut faults;
         let budget = self.threads.budget(f);
         let event_timeout = self.events.timeout(f);
@@ -393,6 +434,12 @@ impl ServeOptions {
                 .metrics_listen
                 .as_ref()
                 .map(|raw| f.address("metrics-listen", raw)),
+            console: f.word(
+                "console",
+                &self.console,
+                &[("on", true), ("off", false)],
+                true,
+            ),
             snapshot_dir: self.snapshot_dir.clone(),
             pool: self.pool(budget.database, event_timeout, f),
             poll_interval: f.seconds("poll-interval-s", &self.poll_interval_s, 1),
@@ -406,7 +453,7 @@ impl ServeOptions {
             max_in_flight: f.number("max-in-flight", &self.max_in_flight, 1..=1_000_000),
             max_connections: f.number("max-connections", &self.max_connections, 1..=1_000_000),
             keep_alive: f.seconds("keep-alive-s", &self.keep_alive_s, 0),
-            shutdown_timeout: f.seconds("shutdown-timeout-s", &self.shutdown_timeout_s, 0),
+            lifecycle: self.lifecycle.resolve(f),
             overload_status: f.word(
                 "overload-status",
                 &self.overload_status,
@@ -420,6 +467,7 @@ impl ServeOptions {
             mailbox_capacity: self.threads.mailbox_capacity(f),
             loader_mailbox_capacity: self.threads.loader_mailbox_capacity(f),
             cohort_cache_bytes: self.threads.cohort_cache_bytes(f),
+            admin: self.admin.resolve(f),
             streams: self.streams.resolve(f),
             public_url: self.streams.public_url(f),
             events: self.events.resolve(f),
@@ -430,6 +478,11 @@ impl ServeOptions {
             static_dir: self.browsers.static_dir.clone(),
             slow_request: self.log.slow_request(f),
             log: self.log.resolve(f),
+            traces: self.traces.resolve(f),
+            admin_listen: self.listeners.admin(f),
+            tls: self.listeners.tls(f),
+            tls_watch: self.listeners.tls_watch(f),
+            given: self.given.clone(),
         };
         if config.watch && config.project.is_none() {
             f.add("watch", "needs --project");
@@ -454,6 +507,7 @@ impl ServeOptions {
             idle_timeout: f.seconds("pool-idle-timeout-s", &self.pool_idle_timeout_s, 1),
             max_lifetime: f.seconds("pool-max-lifetime-s", &self.pool_max_lifetime_s, 1),
             threads,
+            replica: self.replica.resolve(&self.database_url, f),
         };
         if f.count() == before && pool.min_idle > pool.max_size {
             f.add("pool-min-idle", "must not be above --pool-size");

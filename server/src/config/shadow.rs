@@ -17,6 +17,9 @@ pub struct ShadowOptions {
     /// The Burgee that shall answer: http://HOST[:PORT][/PATH]
     #[arg(long, env = "BURGEE_BURGEE", value_name = "URL")]
     burgee: String,
+    /// Believe certificates from these authorities, PEM, instead of those that the system trusts
+    #[arg(long, env = "BURGEE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Address and port to listen on
     #[arg(
         long,
@@ -267,6 +270,7 @@ impl ShadowOptions {
         let config = ShadowConfig {
             upstream: url("upstream", &self.upstream, f),
             burgee: url("burgee", &self.burgee, f),
+            roots: words::roots(self.ca.as_ref()),
             listen: f.address("listen", &self.listen),
             metrics_listen: f.address("metrics-listen", &self.metrics_listen),
             base_path: words::base_path(&self.base_path, f),

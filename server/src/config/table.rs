@@ -3,7 +3,7 @@
 use super::ServeOptions;
 use clap::{Args, Command};
 
-/// Returns the table that the README shows: option, variable, default, meaning.
+/// Returns the table that docs/configuration.md shows: option, variable, default, meaning.
 pub fn settings_table() -> String {
     let command = ServeOptions::augment_args(Command::new("serve"));
     let mut table =

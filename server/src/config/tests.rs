@@ -34,7 +34,8 @@ fn defaults() {
     assert_eq!(config.body_limit, 2 * 1024 * 1024);
     assert_eq!(config.decompressed_limit, 20 * 1024 * 1024);
     assert_eq!(config.max_in_flight, 4096);
-    assert_eq!(config.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(config.lifecycle.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!(config.lifecycle.drain_delay, Duration::ZERO);
     assert_eq!(config.overload_status, 503);
     assert_eq!(config.log, LogConfig::default());
     assert_eq!(config.rate_limits, RateLimitConfig::default());
@@ -91,7 +92,7 @@ fn rates_have_a_burst_and_proxies_a_range() {
 #[test]
 fn switches_and_values() {
     type Test = fn(&ServeConfig) -> bool;
-    let cases: [(&[&str], Test); 17] = [
+    let cases: [(&[&str], Test); 18] = [
         (&[], |c| {
             c.remote_config.autocapture_opt_out && c.static_dir.is_none()
         }),
@@ -100,6 +101,9 @@ fn switches_and_values() {
         }),
         (&["--static-dir", "dist"], |c| {
             c.static_dir.as_deref() == Some("dist".as_ref())
+        }),
+        (&["--drain-delay", "7", "--shutdown-timeout", "0"], |c| {
+            c.lifecycle.drain_delay.as_secs() == 7 && c.lifecycle.shutdown_timeout.is_zero()
         }),
         (&["--demo"], |c| c.demo),
         (&["--demo=yes"], |c| c.demo),
@@ -237,18 +241,18 @@ fn urls_hide_their_password() {
     }
 }
 
-/// The README shows the table between two markers; on a mismatch the message is what belongs there.
+/// docs/configuration.md shows the table between two markers; on a mismatch the message is what belongs there.
 #[test]
-fn the_readme_shows_the_settings() {
-    let readme = include_str!("../../../README.md");
-    let shown = readme
+fn the_documentation_shows_the_settings() {
+    let document = include_str!("../../../docs/configuration.md");
+    let shown = document
         .split_once("<!-- settings -->\n")
         .and_then(|(_, rest)| rest.split_once("<!-- /settings -->"))
         .map(|(table, _)| table.trim());
     let table = settings_table();
     assert!(
         shown == Some(table.trim()),
-        "put this between the settings markers of README.md:\n\n{table}"
+        "put this between the settings markers of docs/configuration.md:\n\n{table}"
     );
 }
 
@@ -319,4 +323,33 @@ fn bad_settings_of_a_proxy_are_told_together() {
         assert!(error.contains(word), "{word} in {error}");
     }
     assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn traces_go_to_the_place_for_them_below_a_base() {
+    let of = |arguments: &[&str]| serve(arguments).unwrap().traces;
+    assert_eq!(of(&[]), None);
+    for (url, endpoint) in [
+        ("http://c:4318", "http://c:4318/v1/traces"),
+        ("https://c/otlp/", "https://c/otlp/v1/traces"),
+        ("http://c:4318/v1/traces", "http://c:4318/v1/traces"),
+    ] {
+        let traces = of(&["--otlp-endpoint", url, "--otlp-sample-ratio", "0.5"]).unwrap();
+        assert_eq!((traces.endpoint.as_str(), traces.ratio), (endpoint, 0.5));
+        assert_eq!(traces.service_name, "burgee");
+    }
+    let error = serve(&["--otlp-endpoint", "collector", "--otlp-sample-ratio", "NaN"]);
+    assert_eq!(error.unwrap_err().0.len(), 2);
+}
+
+#[test]
+fn a_certificate_needs_its_key() {
+    let error = serve(&["--tls-cert", "c.pem", "--admin-listen", "x"]).unwrap_err();
+    let expected = [
+        "--admin-listen (BURGEE_ADMIN_LISTEN): expected an address such as 127.0.0.1:8080, found \"x\"",
+        "--tls-cert (BURGEE_TLS_CERT): needs --tls-key as well",
+    ];
+    assert_eq!(error.0, expected);
+    let error = serve(&["--tls-cert", "/none/c.pem", "--tls-key", "/none/k.pem"]).unwrap_err();
+    assert!(error.0[0].contains("/none/c.pem cannot be used"), "{error}");
 }

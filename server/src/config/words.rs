@@ -2,6 +2,8 @@
 
 use super::faults::Faults;
 use super::{LogConfig, LogFormat};
+use burgee_schema::Roots;
+use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
 /// How to log, as it was written.
@@ -68,4 +70,9 @@ pub(super) fn base_path(raw: &str, f: &mut Faults) -> String {
 /// Returns how many CPUs there are, container limits included.
 pub(super) fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Returns who may vouch for those that are asked over TLS.
+pub(super) fn roots(file: Option<&PathBuf>) -> Roots {
+    file.cloned().map_or(Roots::System, Roots::File)
 }

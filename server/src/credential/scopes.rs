@@ -17,6 +17,10 @@ pub enum Resource {
     Projects,
     /// The holder of the key.
     Users,
+    /// The history of everything.
+    Activity,
+    /// The live page of an instance.
+    Console,
 }
 
 /// What is done. Whoever may write may read.
@@ -68,7 +72,13 @@ fn names(resource: Resource, action: Action) -> (&'static str, &'static str, &'s
             "project:write",
             "project:read or project:write",
         ),
+        Resource::Activity => (
+            "activity_log:read",
+            "activity_log:write",
+            "activity_log:read or activity_log:write",
+        ),
         Resource::Users => ("user:read", "user:write", "user:read or user:write"),
+        Resource::Console => ("console:read", "console:write", "console:read"),
     };
     match action {
         Action::Read => (read, write, either),

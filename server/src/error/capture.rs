@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use burgee_actors::ProjectError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// When to try again, in seconds.
 const RETRY_SECONDS: u32 = 1;
@@ -161,10 +162,15 @@ impl CaptureError {
     }
 }
 
-#[derive(Serialize)]
-struct Tagged {
+/// Why a request with events is refused, in version 1.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventsError)]
+pub(crate) struct Tagged {
+    /// A stable word for the error.
     error: &'static str,
+    /// A sentence for people.
     error_description: String,
+    /// Always empty.
     error_uri: &'static str,
 }
 

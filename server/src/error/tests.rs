@@ -23,6 +23,7 @@ fn every_error() -> Vec<ApiError> {
         ApiError::RateLimited { retry_after: RETRY },
         busy(OverloadStatus::ServiceUnavailable),
         busy(OverloadStatus::GatewayTimeout),
+        ApiError::Starting,
         ApiError::TimedOut,
         ApiError::Unavailable,
         ApiError::DatabaseUnavailable,

@@ -14,79 +14,137 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
+use utoipa::ToSchema;
 
 type Raw<'a> = Option<&'a RawValue>;
 
-/// Every known member of an event, or of the object around a batch.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+// It is also read from the object around a batch, which has the same members and the batch.
+/// Something that happened. Members that are not listed are ignored, and so are those of another type.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = EventMembers)]
 pub(super) struct WireEvent<'a> {
     #[serde(borrow)]
+    #[schema(ignore)]
     pub(super) batch: Option<Batch<'a>>,
+    /// What happened.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1)]
     event: Raw<'a>,
+    /// Who did it. What is no text counts as its JSON; longer ids are cut to 200 characters.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     distinct_id: Raw<'a>,
+    /// The same.
     #[serde(borrow, rename = "$distinct_id")]
+    #[schema(value_type = Option<Value>)]
     dollar_distinct_id: Raw<'a>,
+    /// The project's public token.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     token: Raw<'a>,
+    /// The same.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     api_key: Raw<'a>,
+    /// The same.
     #[serde(borrow, rename = "$token")]
+    #[schema(value_type = Option<Value>)]
     dollar_token: Raw<'a>,
+    /// The event's id: one that was taken before is not taken again.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     uuid: Raw<'a>,
+    /// Properties of the person to set.
     #[serde(borrow, rename = "$set")]
+    #[schema(value_type = Option<Value>)]
     set: Raw<'a>,
+    /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
+    #[schema(value_type = Option<Value>)]
     set_once: Raw<'a>,
+    /// Properties of the person to remove: a list of names, or an object with these members.
     #[serde(borrow, rename = "$unset")]
+    #[schema(value_type = Option<Value>)]
     unset: Raw<'a>,
+    /// What is known of it.
     #[serde(borrow)]
+    #[schema(value_type = Option<WireProperties<'static>>)]
     properties: Option<Object<WireProperties<'a>>>,
+    /// How it is to be taken, in version 1.
     #[serde(borrow)]
+    #[schema(value_type = Option<WireOptions<'static>>)]
     options: Option<Object<WireOptions<'a>>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// What is known of an event. Those that are listed have a meaning here.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = EventProperties)]
 struct WireProperties<'a> {
+    /// Who did it, where that is not said beside.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     distinct_id: Raw<'a>,
+    /// The same.
     #[serde(borrow, rename = "$distinct_id")]
+    #[schema(value_type = Option<Value>)]
     dollar_distinct_id: Raw<'a>,
+    /// The project's public token, where it is not beside.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     token: Raw<'a>,
+    /// Properties of the person to set; of a name that is set beside as well, this one counts.
     #[serde(borrow, rename = "$set")]
+    #[schema(value_type = Option<Value>)]
     set: Raw<'a>,
+    /// Properties of the person to set where it has none of the name.
     #[serde(borrow, rename = "$set_once")]
+    #[schema(value_type = Option<Value>)]
     set_once: Raw<'a>,
+    /// Properties of the person to remove.
     #[serde(borrow, rename = "$unset")]
+    #[schema(value_type = Option<Value>)]
     unset: Raw<'a>,
+    /// False for an event that changes nobody.
     #[serde(borrow, rename = "$process_person_profile")]
+    #[schema(value_type = Option<Value>)]
     process_person_profile: Raw<'a>,
+    /// The id to join, of `$identify`.
     #[serde(borrow, rename = "$anon_distinct_id")]
+    #[schema(value_type = Option<Value>)]
     anonymous_id: Raw<'a>,
+    /// The id to join, of `$create_alias` and `$merge_dangerously`.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     alias: Raw<'a>,
+    /// The type of the group, of `$groupidentify`.
     #[serde(borrow, rename = "$group_type")]
+    #[schema(value_type = Option<Value>)]
     group_type: Raw<'a>,
+    /// The key of the group.
     #[serde(borrow, rename = "$group_key")]
+    #[schema(value_type = Option<Value>)]
     group_key: Raw<'a>,
+    /// Properties of the group to set.
     #[serde(borrow, rename = "$group_set")]
+    #[schema(value_type = Option<Value>)]
     group_set: Raw<'a>,
+    /// The flag that was read, of `$feature_flag_called`.
     #[serde(borrow, rename = "$feature_flag")]
+    #[schema(value_type = Option<Value>)]
     flag: Raw<'a>,
+    /// The value that was read.
     #[serde(borrow, rename = "$feature_flag_response")]
+    #[schema(value_type = Option<Value>)]
     flag_value: Raw<'a>,
 }
 
-/// Beside the properties, in version 1.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// How an event is to be taken, in version 1.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = EventOptions)]
 struct WireOptions<'a> {
+    /// Stands for the property `$process_person_profile`.
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     process_person_profile: Raw<'a>,
 }
 

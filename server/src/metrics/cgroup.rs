@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The files of the process's control group.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum CpuLimits {
+pub(crate) enum CpuLimits {
     /// Version 2, with its folder.
     Two(PathBuf),
     /// Version 1, with the folder of its CPU controller.
@@ -32,7 +32,7 @@ impl CpuLimits {
 
     /// `membership` has lines `NUMBER:CONTROLLERS:PATH`. In a container the path is often that of the host, and the
     /// container's own group is mounted at the root.
-    fn below(root: &Path, membership: &str) -> Self {
+    pub(crate) fn below(root: &Path, membership: &str) -> Self {
         let lines = || membership.lines().map(|line| line.splitn(3, ':'));
         let path = |is: fn(&str, &str) -> bool| {
             lines().find_map(|mut line| {
@@ -65,7 +65,7 @@ impl CpuLimits {
     }
 
     /// Returns how many cores the group may use; `None` when that is not limited.
-    pub(super) fn quota(&self) -> Option<f64> {
+    pub(crate) fn quota(&self) -> Option<f64> {
         let (quota, period): (f64, f64) = match self {
             Self::Two(place) => {
                 let text = read(place, "cpu.max")?;

@@ -1,7 +1,8 @@
 //! The id that an answer and its access line have in common.
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest};
+use bytes::Bytes;
 use uuid::{Builder, Uuid};
 
 /// A request's id: the caller's, or a random one.
@@ -20,6 +21,15 @@ impl RequestId {
     pub fn given(request: &HttpRequest) -> Self {
         let given = request.extensions().get::<Self>().copied();
         given.unwrap_or_else(Self::random)
+    }
+
+    /// Returns the value of the answer's header.
+    pub fn header(self) -> HeaderValue {
+        let mut text = Uuid::encode_buffer();
+        let text = self.0.hyphenated().encode_lower(&mut text).as_bytes();
+        // Digits and dashes are always allowed.
+        HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text))
+            .unwrap_or(HeaderValue::from_static(""))
     }
 
     /// The thread's own generator: the system's would cost a call into the kernel per request.

@@ -3,18 +3,21 @@
 #[cfg(test)]
 mod tests;
 
+use super::openapi::OpenFeatureReason;
 use burgee_evaluation::Evaluation;
 use burgee_evaluation::outcome::{FlagValue, Match, Reason};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use utoipa::ToSchema;
 
 /// About how many bytes one flag takes.
 const BYTES_PER_FLAG: usize = 192;
 
 /// What an answer with all flags says besides them.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = OpenFeatureFlagSet)]
 pub struct FlagSet<'a> {
     /// The project's id.
     pub project: &'a str,
@@ -23,15 +26,18 @@ pub struct FlagSet<'a> {
 }
 
 /// Where a client may listen for changes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = OpenFeatureEventStream)]
 pub struct EventStream {
     /// The only kind there is.
     pub r#type: &'static str,
     /// The whole address, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub url: Option<String>,
     /// Path and query for a client that knows where it reached the server.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub endpoint: Option<Endpoint>,
     /// For how long a page may be hidden before it hangs up, in seconds.
     #[serde(rename = "inactivityDelaySec")]
@@ -39,7 +45,8 @@ pub struct EventStream {
 }
 
 /// A place on the server that was asked.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = OpenFeatureEndpoint)]
 pub struct Endpoint {
     /// Path and query.
     #[serde(rename = "requestUri")]
@@ -85,9 +92,11 @@ impl<'a, I: Iterator<Item = Evaluation<'a>>> Serialize for Listed<I> {
     }
 }
 
-#[derive(Serialize)]
+/// A flag that was evaluated, or could not be.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenFeatureEntry)]
 #[serde(untagged)]
-enum Entry<'a> {
+pub(super) enum Entry<'a> {
     Answered(Record<'a>),
     Failed(Failure<'a>),
 }
@@ -106,35 +115,58 @@ impl<'a> Entry<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Failure<'a> {
+/// A flag that could not be evaluated.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenFeatureFailure)]
+pub(super) struct Failure<'a> {
+    /// The flag's key.
     key: &'a str,
+    /// The protocol's word for what went wrong.
     #[serde(rename = "errorCode")]
     error_code: &'static str,
+    /// A sentence for people.
     #[serde(rename = "errorDetails")]
+    #[schema(value_type = String)]
     error_details: Cow<'static, str>,
 }
 
-#[derive(Serialize)]
-struct Record<'a> {
+/// A flag's value.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenFeatureFlag)]
+pub(crate) struct Record<'a> {
+    /// The flag's key.
     key: &'a str,
-    /// Left out: the client takes what its own code says.
+    /// The value. Where it is left out, the client takes what its own code says.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = serde_json::Value, required = false)]
     value: Option<Value<'a>>,
+    /// The variant; `true` or `false` for a flag without variants.
     variant: &'a str,
+    /// The protocol's word for why the flag has its value.
+    #[schema(value_type = OpenFeatureReason)]
     reason: &'static str,
+    /// The rest.
     metadata: Metadata<'a>,
 }
 
-#[derive(Serialize)]
+/// What is known of a flag besides its value.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenFeatureMetadata)]
 #[serde(rename_all = "camelCase")]
 struct Metadata<'a> {
+    /// The flag's id.
     flag_id: i32,
+    /// Grows with each change of the flag.
     version: i64,
+    /// Why the flag has its value, as `/flags` says it.
     posthog_reason: &'static str,
+    /// Which condition set decided, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     condition_index: Option<usize>,
+    /// The payload of a flag whose value is not its payload: a text that is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     payload: Option<&'a str>,
 }
 

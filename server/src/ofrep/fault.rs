@@ -12,6 +12,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// Why a request is answered with an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,13 +31,21 @@ pub enum OfrepError {
     FlagFailed(Cow<'static, str>),
 }
 
-#[derive(Serialize)]
-struct Told<'a> {
+/// Why a request in the words of OpenFeature is answered with an error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenFeatureError)]
+pub(crate) struct Told<'a> {
+    /// The flag that was asked for, where one was and the error has a code.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     key: Option<&'a str>,
+    /// The protocol's word for the error, where it has one.
     #[serde(rename = "errorCode", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     code: Option<&'static str>,
+    /// A sentence for people.
     #[serde(rename = "errorDetails")]
+    #[schema(value_type = String)]
     details: Cow<'static, str>,
 }
 

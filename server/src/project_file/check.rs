@@ -144,7 +144,10 @@ fn group_types(types: &HashMap<String, i16>) -> GroupTypes {
     GroupTypes { types }
 }
 
-fn flag_definitions<'a>(rows: impl IntoIterator<Item = &'a FlagRow>) -> Vec<FlagDefinition> {
+/// Returns flags as the core's checks read them.
+pub(crate) fn flag_definitions<'a>(
+    rows: impl IntoIterator<Item = &'a FlagRow>,
+) -> Vec<FlagDefinition> {
     let definition = |row: &FlagRow| FlagDefinition {
         id: FlagId(row.id),
         key: row.key.clone(),
@@ -163,7 +166,10 @@ fn flag_definitions<'a>(rows: impl IntoIterator<Item = &'a FlagRow>) -> Vec<Flag
     rows.into_iter().map(definition).collect()
 }
 
-fn cohort_definitions<'a>(rows: impl IntoIterator<Item = &'a CohortRow>) -> Vec<CohortDefinition> {
+/// Returns cohorts as the core's checks read them.
+pub(crate) fn cohort_definitions<'a>(
+    rows: impl IntoIterator<Item = &'a CohortRow>,
+) -> Vec<CohortDefinition> {
     let definition = |row: &CohortRow| CohortDefinition {
         id: CohortId(row.id),
         name: None,

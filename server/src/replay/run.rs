@@ -4,8 +4,8 @@ use super::read::{Recorded, RecordingError, Requests};
 use super::{ReplayConfig, SIDES};
 use crate::comparison::{Answer, Report, Tally, TallyLimits, compare};
 use crate::peer::{Connector, Peer, PeerFailure, PoolLimits, Question};
+use burgee_schema::TrustError;
 use serde_json::{Value, json};
-use std::io;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -138,7 +138,7 @@ pub enum ReplayError {
     Recording(#[from] RecordingError),
     /// No certificates to trust.
     #[error("a server cannot be asked over TLS")]
-    Certificates(#[source] io::Error),
+    Certificates(#[source] TrustError),
     /// A task of this program crashed.
     #[error("a request was lost")]
     Crashed(#[from] tokio::task::JoinError),
@@ -150,7 +150,7 @@ fn peers(config: &ReplayConfig) -> Result<[Peer; 2], ReplayError> {
         idle_timeout: Duration::from_secs(60),
         most_idle: config.concurrency,
     };
-    let connector = Connector::new(&[&config.a, &config.b], limits);
+    let connector = Connector::new(&[&config.a, &config.b], config.roots.clone(), limits);
     let connector = connector.map_err(ReplayError::Certificates)?;
     Ok([&config.a, &config.b].map(|url| Peer::new(url.clone(), &connector)))
 }

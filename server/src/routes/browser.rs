@@ -1,6 +1,8 @@
 //! What posthog-js asks for beside flags: its remote config (sections 5.1 to 5.3), surveys, of which there are none, and the
 //! scripts of a directory (section 5.4).
 
+pub(super) mod openapi;
+
 use super::read_only;
 use crate::error::ApiError;
 use crate::remote_config::RemoteConfig;
@@ -56,7 +58,7 @@ async fn script(
 
 /// Returns the remote config of a token that is known: the path is anybody's text.
 async fn known<'a>(token: &'a str, state: &AppState) -> Result<RemoteConfig<'a>, ApiError> {
-    let deadline = Instant::now() + state.edge.config.request_timeout;
+    let deadline = Instant::now() + state.edge.live.load().request_timeout;
     let project = state.system.project(token, deadline).await?;
     project.ok_or(ApiError::NoSuchObject)?;
     Ok(RemoteConfig::new(token, state.edge.config.remote_config))

@@ -1,5 +1,7 @@
 //! Definitions for local evaluation (chapter 4): one document per project and change, to which every poll is an answer.
 
+pub(super) mod openapi;
+
 use super::keyed::Keyed;
 use super::read_only;
 use crate::conditional::{coding, is_known, token};
@@ -31,7 +33,7 @@ pub(super) fn register(resource: actix_web::Resource) -> actix_web::Resource {
 
 /// Answers. The checks are made in the order of section 4.1: a revoked key is never told that nothing changed.
 async fn show(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let deadline = Instant::now() + state.edge.config.request_timeout;
+    let deadline = Instant::now() + state.edge.live.load().request_timeout;
     let keyed = Keyed::enter(&state, &request, deadline).await?;
     let id = keyed.project_id();
     keyed.key.require(id, Resource::Flags, Action::Read)?;
@@ -54,7 +56,7 @@ async fn show(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpRe
 /// Passes the project's limit; returns whether it was over it and let through.
 fn pass(state: &AppState, project: ProjectId) -> Result<bool, ApiError> {
     let edge = &state.edge;
-    match edge.rate_limits.definitions(project) {
+    match edge.live.load().rate_limits.definitions(project) {
         Verdict::Within => Ok(false),
         Verdict::Over => {
             edge.metrics.rate_limited(Limit::Definitions, false);

@@ -1,5 +1,7 @@
 //! The event endpoints of version 0 (section 7.1), and those whose content is of no use here (section 5.4).
 
+pub(super) mod openapi;
+
 use super::Route;
 use super::passage::header;
 use crate::body::{self, BodyFormat};

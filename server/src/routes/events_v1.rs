@@ -16,6 +16,7 @@ use burgee_actors::{Dropped, EventAnswer};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
+use utoipa::ToSchema;
 
 /// Names a request over all its repetitions; it is sent back.
 const REQUEST_ID: HeaderName = HeaderName::from_static("posthog-request-id");
@@ -34,10 +35,14 @@ pub(super) fn register(resource: Resource, route: Route) -> Resource {
 }
 
 /// What a client is told about an event.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = EventVerdict)]
 struct Verdict {
+    /// `ok`; `drop` where it is refused for good; `retry` where it is to be sent again.
     result: &'static str,
+    /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     details: Option<&'static str>,
 }
 
@@ -54,8 +59,11 @@ const RETRY: Verdict = Verdict {
     details: None,
 };
 
-#[derive(Debug, Serialize)]
-struct Answer {
+/// What became of each event.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventVerdicts)]
+pub(super) struct Answer {
+    /// By the event's uuid.
     results: BTreeMap<String, Verdict>,
 }
 

@@ -1,5 +1,6 @@
 //! `/flags` and `/decide` (chapter 3): decode, check, evaluate, write.
 
+pub(super) mod openapi;
 #[cfg(test)]
 mod tests;
 

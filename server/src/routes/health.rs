@@ -1,5 +1,7 @@
 //! Whether the process lives, whether it can serve flags, whether it has started (chapter 10).
 
+pub(super) mod openapi;
+
 use super::plain;
 use crate::state::AppState;
 use actix_web::{HttpResponse, web};
@@ -10,8 +12,11 @@ pub(super) async fn liveness() -> HttpResponse {
     plain(HttpResponse::Ok(), "alive")
 }
 
-/// Says whether flags can be served, and if not, why.
+/// Says whether flags can be served and requests should be sent here, and if not, why.
 pub(super) async fn readiness(state: web::Data<AppState>) -> HttpResponse {
+    if let Some(objection) = state.edge.lifecycle.objection() {
+        return plain(HttpResponse::ServiceUnavailable(), objection);
+    }
     match state.system.readiness() {
         Readiness::Ready => plain(HttpResponse::Ok(), "ready"),
         Readiness::Stale { age } => {
@@ -27,7 +32,7 @@ pub(super) async fn readiness(state: web::Data<AppState>) -> HttpResponse {
 
 /// Says whether the first load is over.
 pub(super) async fn startup(state: web::Data<AppState>) -> HttpResponse {
-    if state.system.started() {
+    if state.system.started() && !state.edge.lifecycle.is_starting() {
         plain(HttpResponse::Ok(), "started")
     } else {
         plain(HttpResponse::ServiceUnavailable(), "starting")

@@ -1,5 +1,6 @@
 //! `/ofrep/v1/evaluate/flags` (chapter 8): the same questions as `/flags`, asked in the words of OpenFeature.
 
+pub(super) mod openapi;
 #[cfg(test)]
 mod tests;
 

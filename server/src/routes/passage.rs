@@ -12,6 +12,7 @@ use crate::middleware::RequestId;
 use crate::rate_limit::{Limit, Verdict};
 use crate::slow::RequestStages;
 use crate::state::AppState;
+use crate::trace::{SpanNotes, TraceContext};
 use actix_web::http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
@@ -57,8 +58,9 @@ impl<'a> Passage<'a> {
         let edge = &self.state.edge;
         let peer = self.request.peer_addr().map(|peer| peer.ip());
         let headers = self.request.headers();
-        let address = client_address(peer, headers, &edge.config.trusted_proxies);
-        self.note(Limit::Address, edge.rate_limits.address(address))?;
+        let live = edge.live.load();
+        let address = client_address(peer, headers, &live.trusted_proxies);
+        self.note(Limit::Address, live.rate_limits.address(address))?;
         Ok(address)
     }
 
@@ -69,10 +71,11 @@ impl<'a> Passage<'a> {
         address: IpAddr,
     ) -> Result<(), ApiError> {
         let edge = &self.state.edge;
-        if !edge.rate_limits.limits_tokens() {
+        let live = edge.live.load();
+        if !live.rate_limits.limits_tokens() {
             return Ok(());
         }
-        let verdict = edge.rate_limits.token(token(), address);
+        let verdict = live.rate_limits.token(token(), address);
         self.note(Limit::Token, verdict)
     }
 
@@ -108,7 +111,7 @@ impl<'a> Passage<'a> {
     /// Starts the clock of the time limit; to be called when the body is there.
     pub(super) fn clock(&self) -> Clock {
         let started = Instant::now();
-        let limit = self.state.edge.config.request_timeout;
+        let limit = self.state.edge.live.load().request_timeout;
         Clock {
             now: Utc::now(),
             started,
@@ -142,7 +145,8 @@ impl<'a> Passage<'a> {
             if matches!(error, body::DecodeError::Busy) {
                 self.state.system.missed_deadline(Stage::Decode);
             }
-            ApiError::decoding(error, clock.started.elapsed(), edge.config.overload_status)
+            let status = edge.live.load().overload_status;
+            ApiError::decoding(error, clock.started.elapsed(), status)
         })
     }
 
@@ -170,7 +174,7 @@ impl<'a> Passage<'a> {
     }
 
     fn refusal(&self, error: &EvaluateError, clock: Clock) -> ApiError {
-        let status = self.state.edge.config.overload_status;
+        let status = self.state.edge.live.load().overload_status;
         ApiError::evaluation(error, clock.started.elapsed(), status)
     }
 
@@ -183,9 +187,16 @@ impl<'a> Passage<'a> {
         let (took, edge) = (self.began.elapsed(), &self.state.edge);
         if edge.slow.is_slow(took) {
             edge.metrics.was_slow();
-            let id = RequestId::given(self.request);
+            let ids = (
+                RequestId::given(self.request),
+                TraceContext::given(self.request),
+            );
             edge.slow
-                .log(route.label(), response.status(), id, took, &self.stages);
+                .log(route.label(), response.status(), ids, took, &self.stages);
+        }
+        if edge.tracer.is_some() {
+            let notes = SpanNotes(self.stages);
+            response.extensions_mut().insert(notes);
         }
         response
     }

@@ -1,5 +1,7 @@
 //! The payload of one remote configuration flag (chapter 6). SDKs read its body as JSON at every status.
 
+pub(super) mod openapi;
+
 use super::keyed::Keyed;
 use super::read_only;
 use crate::credential::{Action, Resource};
@@ -30,7 +32,7 @@ async fn find(
     state: &AppState,
     key: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let deadline = Instant::now() + state.edge.config.request_timeout;
+    let deadline = Instant::now() + state.edge.live.load().request_timeout;
     let keyed = Keyed::enter(state, request, deadline).await?;
     let id = keyed.project_id();
     if keyed.key.project() != id {

@@ -1,6 +1,8 @@
 //! `/ofrep/v1/events`: tells a web page that its flags may be others now (section 8.4). `/flags/definitions/stream`: tells those who
 //! evaluate flags themselves the tag of the newest definitions, so that they need not poll.
 
+pub(super) mod openapi;
+
 use super::keyed::Keyed;
 use super::ofrep::project_of;
 use super::passage::{Passage, header};
@@ -109,7 +111,7 @@ impl Reader {
     /// Returns the tag of a state's definitions; `None` when the key is no longer good, or they cannot be had: whoever comes
     /// back is told then.
     async fn tell(self: Rc<Self>, project: Arc<ProjectSnapshot>) -> Option<Told> {
-        let deadline = Instant::now() + self.state.edge.config.request_timeout;
+        let deadline = Instant::now() + self.state.edge.live.load().request_timeout;
         if !self.may_still_read(deadline).await {
             return None;
         }
@@ -161,7 +163,7 @@ where
         ApiError::Busy {
             waited: Duration::ZERO,
             retry_after: NO_PLACE_RETRY,
-            status: edge.config.overload_status,
+            status: edge.live.load().overload_status,
         }
     })?;
     let follow = state.system.follow(project.id);

@@ -28,7 +28,10 @@ fn paths_have_routes() {
             "/api/projects//feature_flags/k/remote_config",
             Route::Unmatched,
         ),
-        ("/api/projects/7/feature_flags/k", Route::Unmatched),
+        (
+            "/api/projects/7/feature_flags/k",
+            Route::Admin(AdminRoute::Flag),
+        ),
         ("/array/phc_a/config", Route::RemoteConfig),
         ("/array/phc_a/config.js", Route::RemoteConfigScript),
         ("/array/phc_a/config/x", Route::Unmatched),
@@ -378,4 +381,37 @@ async fn labels_never_come_from_the_request() {
     );
     let line = r#"burgee_http_requests_total{route="/flags",method="other",status="405"} 1"#;
     assert!(counted.lines().any(|it| it == line), "{counted}");
+}
+
+async fn place(request: actix_web::HttpRequest) -> String {
+    let place = crate::trace::TraceContext::given(&request);
+    place.map_or("nowhere".to_owned(), |place| {
+        format!("{place} {:x}", place.span)
+    })
+}
+
+#[actix_web::test]
+async fn without_an_endpoint_for_traces_no_span_begins() {
+    let edge = Edge::new(HttpConfig::default(), &mut Registry::default());
+    let edge = Arc::new(edge);
+    let app = App::new()
+        .wrap(from_fn(move |request, next| {
+            middleware::edge(Arc::clone(&edge), request, next)
+        }))
+        .route("/place", web::get().to(place));
+    let app = init_service(app).await;
+    let caller = "0af7651916cd43dd8448eb211c80319c b7ad6b7169203331";
+    let traceparent = format!("00-{}-01", caller.replace(' ', "-"));
+    for (header, expected) in [(None, "nowhere"), (Some(traceparent), caller)] {
+        let mut asked = request(Method::GET, "/place");
+        if let Some(header) = header {
+            asked = asked.insert_header(("traceparent", header));
+        }
+        let response = call_service(&app, asked.to_request()).await;
+        let extensions = response.response().extensions();
+        assert!(extensions.get::<crate::trace::SpanNotes>().is_none());
+        drop(extensions);
+        let body = to_bytes(response.into_body()).await.unwrap();
+        assert_eq!(body, expected, "its caller's place, not one below it");
+    }
 }

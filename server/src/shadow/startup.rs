@@ -14,6 +14,7 @@ use crate::peer::{Connector, Peer, PoolLimits, Question};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use burgee_schema::TrustError;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -37,9 +38,9 @@ const DECODERS: usize = 4;
 /// Why the proxy cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ShadowError {
-    /// No certificates to trust.
+    /// The certificates of those who may vouch.
     #[error("an upstream cannot be asked over TLS")]
-    Certificates(#[source] io::Error),
+    Certificates(#[source] TrustError),
     /// A file cannot be opened.
     #[error("{file} cannot be written")]
     File {
@@ -167,7 +168,12 @@ fn connector(config: &ShadowConfig) -> Result<Connector, ShadowError> {
         idle_timeout: config.timeouts.idle.min(KEPT),
         most_idle: MOST_IDLE,
     };
-    Connector::new(&[&config.upstream, &config.burgee], limits).map_err(ShadowError::Certificates)
+    Connector::new(
+        &[&config.upstream, &config.burgee],
+        config.roots.clone(),
+        limits,
+    )
+    .map_err(ShadowError::Certificates)
 }
 
 /// What is made before the servers.

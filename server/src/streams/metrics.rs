@@ -37,6 +37,13 @@ impl StreamMetrics {
             "Listeners that did not read what they were told",
             metrics.cut_off.clone(),
         );
+        for refusal in [
+            StreamRefusal::Project,
+            StreamRefusal::Total,
+            StreamRefusal::Stopping,
+        ] {
+            drop(metrics.refused.get_or_create(&label(refusal)));
+        }
         metrics
     }
 
@@ -49,15 +56,19 @@ impl StreamMetrics {
     }
 
     pub(super) fn refused(&self, refusal: StreamRefusal) {
-        let limit = match refusal {
-            StreamRefusal::Project => "project",
-            StreamRefusal::Total => "total",
-            StreamRefusal::Stopping => "stopping",
-        };
-        self.refused.get_or_create(&LimitLabel { limit }).inc();
+        self.refused.get_or_create(&label(refusal)).inc();
     }
 
     pub(super) fn cut_off(&self) {
         self.cut_off.inc();
     }
+}
+
+const fn label(refusal: StreamRefusal) -> LimitLabel {
+    let limit = match refusal {
+        StreamRefusal::Project => "project",
+        StreamRefusal::Total => "total",
+        StreamRefusal::Stopping => "stopping",
+    };
+    LimitLabel { limit }
 }

@@ -4,6 +4,7 @@
 //! Time is the thread's own CPU time, which other processes do not lengthen (they still cool its caches).
 
 mod members;
+mod split;
 
 use crate::bench::Bench;
 use crate::proc;
@@ -57,6 +58,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let row = std::iter::once("ns per dependency, fan".to_owned());
     findings.row(row.chain(fan.iter().map(|ns| cell(Some(*ns), 1))));
     findings.figure("fan_ns", json!(fan));
+    bench
+        .watched("large stages in parts", || split::measure(bench))?
+        .put(&mut findings);
     let members = members::measure(bench)?;
     members.put(&mut findings);
     let per_thousand = kb_per_thousand_flags(bench)?;
@@ -92,11 +96,7 @@ fn costs(bench: &Bench, case: fn(usize) -> Result<Case>) -> Result<Vec<f64>> {
 
 fn cost(bench: &Bench, case: &Case) -> Result<f64> {
     let cohorts = CohortSet::compile(Vec::new());
-    let moment = Moment {
-        now: DateTime::UNIX_EPOCH,
-        zone: Tz::UTC,
-        matching: MatchingVersion::Default,
-    };
+    let moment = moment();
     let people: Vec<(Subject, Stored)> = (0..16).map(person).collect();
     let enough = bench.pace.pick(400_000_000, 100_000_000, 5_000_000);
     let mut everybody = people.iter().cycle();
@@ -122,6 +122,14 @@ fn cost(bench: &Bench, case: &Case) -> Result<f64> {
         fastest = fastest.min(spent as f64 / (rounds * case.things) as f64);
     }
     Ok(fastest)
+}
+
+fn moment() -> Moment {
+    Moment {
+        now: DateTime::UNIX_EPOCH,
+        zone: Tz::UTC,
+        matching: MatchingVersion::Default,
+    }
 }
 
 /// CPU time of this thread so far.

@@ -1,6 +1,7 @@
 //! A server of one answer each, and no server.
 
 use super::*;
+use std::io::Read;
 use std::net::TcpListener;
 use std::thread;
 
@@ -8,6 +9,8 @@ fn check(url: &str, timeout_ms: u64) -> (String, u8) {
     let args = HealthcheckArgs {
         url: url.to_owned(),
         timeout_ms,
+        ca: None,
+        insecure: false,
     };
     let mut out = Vec::new();
     let code = run(&args, &mut out).unwrap();
@@ -70,7 +73,7 @@ fn nobody_answers() {
     let (line, code) = check(&format!("http://{address}"), 1000);
     assert!(line.starts_with("unhealthy: ") && code == 1, "{line}");
     for url in [
-        "https://127.0.0.1/",
+        "ftp://127.0.0.1/",
         "127.0.0.1:80",
         "http://",
         "http://a b/",

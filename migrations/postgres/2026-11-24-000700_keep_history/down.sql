@@ -1,0 +1,21 @@
+DROP INDEX changes_item;
+DROP INDEX changes_activity;
+ALTER TABLE changes
+    DROP COLUMN new_values,
+    DROP COLUMN old_values,
+    DROP COLUMN activity,
+    DROP COLUMN author,
+    DROP COLUMN at_microseconds,
+    DROP COLUMN item;
+ALTER TABLE cohorts
+    DROP COLUMN calculated_at_microseconds,
+    DROP COLUMN created_by,
+    DROP COLUMN created_at_microseconds,
+    DROP COLUMN version,
+    DROP COLUMN description;
+ALTER TABLE flags
+    DROP COLUMN updated_by,
+    DROP COLUMN created_by,
+    DROP COLUMN updated_at_microseconds,
+    DROP COLUMN created_at_microseconds,
+    DROP COLUMN tags;

@@ -1,0 +1,18 @@
+DROP INDEX changes_item;
+DROP INDEX changes_activity;
+ALTER TABLE changes DROP COLUMN new_values;
+ALTER TABLE changes DROP COLUMN old_values;
+ALTER TABLE changes DROP COLUMN activity;
+ALTER TABLE changes DROP COLUMN author;
+ALTER TABLE changes DROP COLUMN at_microseconds;
+ALTER TABLE changes DROP COLUMN item;
+ALTER TABLE cohorts DROP COLUMN calculated_at_microseconds;
+ALTER TABLE cohorts DROP COLUMN created_by;
+ALTER TABLE cohorts DROP COLUMN created_at_microseconds;
+ALTER TABLE cohorts DROP COLUMN version;
+ALTER TABLE cohorts DROP COLUMN description;
+ALTER TABLE flags DROP COLUMN updated_by;
+ALTER TABLE flags DROP COLUMN created_by;
+ALTER TABLE flags DROP COLUMN updated_at_microseconds;
+ALTER TABLE flags DROP COLUMN created_at_microseconds;
+ALTER TABLE flags DROP COLUMN tags;

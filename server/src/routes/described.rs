@@ -1,0 +1,51 @@
+//! Where the OpenAPI document finds what each route says of itself. A route that nobody describes does not compile.
+
+use super::{Route, browser, definitions, docs, events, flags, health, ofrep, payload, streams};
+use crate::openapi::Operation;
+
+/// Returns every route that the OpenAPI document has to describe: all of them. Whatever has an enumeration of its own is added
+/// here, and the document and its tests follow.
+pub(crate) fn described() -> impl Iterator<Item = Route> {
+    Route::ALL.into_iter()
+}
+
+/// Returns what the methods of a route take and answer, for the OpenAPI document. `OPTIONS` and `HEAD` are left out: they answer
+/// everywhere in the same way.
+pub(crate) fn describe(route: Route) -> Vec<Operation> {
+    match route {
+        Route::Flags | Route::Decide => flags::openapi::describe(route),
+        Route::OfrepFlags | Route::OfrepFlag => ofrep::openapi::describe(route),
+        Route::OfrepEvents | Route::DefinitionsStream => streams::openapi::describe(route),
+        Route::Definitions | Route::LocalEvaluation | Route::ProjectLocalEvaluation => {
+            definitions::openapi::describe(route)
+        }
+        Route::Payload => payload::openapi::describe(),
+        Route::RemoteConfig | Route::RemoteConfigScript | Route::Surveys | Route::Static => {
+            browser::openapi::describe(route)
+        }
+        Route::Batch
+        | Route::Events
+        | Route::EventsV0
+        | Route::Capture
+        | Route::Track
+        | Route::Engage
+        | Route::AiBatch
+        | Route::EventsV1
+        | Route::AiEventsV1
+        | Route::Recordings
+        | Route::ClientLogs
+        | Route::ClientMetrics
+        | Route::ClientTraces => events::openapi::describe(route),
+        Route::Liveness
+        | Route::Readiness
+        | Route::Startup
+        | Route::Healthz
+        | Route::Livez
+        | Route::Readyz
+        | Route::Metrics
+        | Route::Index => health::openapi::describe(route),
+        Route::OpenApi | Route::Docs | Route::DocsPart => docs::openapi::describe(route),
+        Route::Console | Route::ConsoleAsset | Route::ConsoleStream => Vec::new(),
+        Route::Admin(_) | Route::Unmatched => Vec::new(),
+    }
+}
