@@ -3,10 +3,16 @@
 use super::{Route, browser, definitions, docs, events, flags, health, ofrep, payload, streams};
 use crate::openapi::Operation;
 
-/// Returns every route that the OpenAPI document has to describe: all of them. Whatever has an enumeration of its own is added
-/// here, and the document and its tests follow.
+/// Returns every route that the OpenAPI document has to describe: all of them but for the live page, which is for people, and whose
+/// stream changes with it. Whatever has an enumeration of its own is added here, and the document and its tests follow.
 pub(crate) fn described() -> impl Iterator<Item = Route> {
-    Route::ALL.into_iter()
+    let all = Route::ALL.into_iter();
+    all.filter(|route| {
+        !matches!(
+            route,
+            Route::Console | Route::ConsoleAsset | Route::ConsoleStream
+        )
+    })
 }
 
 /// Returns what the methods of a route take and answer, for the OpenAPI document. `OPTIONS` and `HEAD` are left out: they answer
