@@ -8,6 +8,7 @@ mod cohorts;
 mod document;
 mod flags;
 mod json;
+mod spelling;
 
 #[cfg(test)]
 mod tests;

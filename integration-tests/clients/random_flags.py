@@ -30,13 +30,13 @@ RELATIVE_DATES = ["7d", "-7d", "-1h", "30d", "-3w", "18m", "-31m", "2y", "-7y", 
 
 # Left out: pre-release and build parts, leading zeros, `V`, four parts, and what cannot be read.
 VERSIONS = ["1.2.3", "v1.2.3", "1.2", "1", "2.0.0", "1.10.0", "1.9.9", "0.2.3", "0.2.4", "0.0.3", "0.3", "0", "1.2.3 ", 1.2, 2, 1.0, "10.20.30"]
-# Left out: `1.*.3`, which the SDK reads as `1.*`.
-WILDCARDS = ["1.*", "1.*.*", "1.2.*", "0.*", "0.2.*", "2.*", "10.20.*"]
+# Left out: `1.*.3`, which the SDK reads as `1.*`. Those without a star are written otherwise in the definitions.
+WILDCARDS = ["1.*", "1.*.*", "1.2.*", "0.*", "0.2.*", "2.*", "10.20.*", "1.2.3", "1.2", "1", "0.2", "0.2.3", "0.0.3", "0.0", "0", 1.2, 2, 0]
 
 # Left out: look-around, back-references, `\b`, inline flags, and those broken patterns that the SDK cannot tell.
 PATTERNS = [
     "ada", "^ada", "@acme\\.test$", "^[a-z.]+@acme", "(?:bob|ada)@", "[^@]+@[^@]+", "\\d", "^\\w+$", "\\s", "x{1,2}", "^$", "", "o+", "A",
-    "(", "[a", "例", "[\"{]", "^.$", "p.o", "\\.", "ll$",
+    "(", "[a", "例", "[\"{]", "^.$", "p.o", "\\.", "ll$", 5, 5.0, 7.5, True, False, ["a", 1], [5.0], {"b": 1},
 ]  # fmt: skip
 
 EQUALITY = ["exact", "is_not", "is_set", "is_not_set"]
@@ -58,8 +58,7 @@ def property_filter(random, kind="person"):
     elif family == "semver":
         operator = random.choice(SEMVER)
         made |= {"key": "version", "operator": operator}
-        # A wildcard without a star is read otherwise by the SDK, and so is a number, which it cannot strip.
-        made["value"] = random.choice(WILDCARDS if operator == "semver_wildcard" else [v for v in VERSIONS if isinstance(v, str)])
+        made["value"] = random.choice(WILDCARDS if operator == "semver_wildcard" else VERSIONS)
     elif family == "number":
         # What is no number is undecided here.
         made |= {"key": random.choice(["seats", "seats", "plan", "beta"]), "operator": random.choice(NUMBERS)}

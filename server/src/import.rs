@@ -3,8 +3,13 @@
 //! Pure: trees of values in, text and notes out. Each product has its module; they share the rules that become conditions.
 //! Whatever a product's module makes is checked like any project file, so that what is written can be applied.
 
+mod compare;
+mod flagd;
 mod note;
+mod plan;
 mod posthog;
+mod rule;
+mod unleash;
 mod value;
 
 pub use note::{Note, NoteKind};
@@ -12,7 +17,7 @@ pub use note::{Note, NoteKind};
 use crate::project_file::{
     self, ApplyOptions, Emitter, Format, Node, Problem, Problems, Value, list, object,
 };
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use note::Notes;
 use std::collections::BTreeMap;
 use std::io;
@@ -23,6 +28,10 @@ use value::{integer, text};
 pub enum Source {
     /// The pages of PostHog's public API: feature_flags, cohorts, groups_types
     Posthog,
+    /// Flag definition files of flagd
+    Flagd,
+    /// Exports of Unleash: of its features, or of its whole state
+    Unleash,
 }
 
 /// How to import.
@@ -38,6 +47,12 @@ pub struct ImportOptions {
     pub project_id: Option<i64>,
     /// The project's name.
     pub project_name: Option<String>,
+    /// The environment whose settings are taken, of a product that has several.
+    pub environment: Option<String>,
+    /// The first id of flags and cohorts that have none in the files but need one.
+    pub first_id: i64,
+    /// What time it is: a rule about the time may be settled for good.
+    pub now: DateTime<Utc>,
 }
 
 /// A project file, and what is to be said about it.
@@ -82,8 +97,13 @@ pub(crate) struct Imported {
 /// Turns files into a project file. `Err` is a project whose own settings are wrong; a flag or cohort that is wrong is left
 /// out with a note.
 pub(crate) fn import(files: &[Node], options: &ImportOptions) -> Result<Outcome, Problems> {
+    if options.environment.is_some() && options.from != Source::Unleash {
+        return Err(wrong_environment("only Unleash has environments"));
+    }
     let mut imported = match options.from {
         Source::Posthog => posthog::convert(files),
+        Source::Flagd => flagd::convert(files, options),
+        Source::Unleash => unleash::convert(files, options)?,
     };
     let text = loop {
         let text = write(&imported, options);
@@ -98,6 +118,18 @@ pub(crate) fn import(files: &[Node], options: &ImportOptions) -> Result<Outcome,
         cohorts: imported.cohorts.len(),
         notes: imported.notes.into_sorted(),
     })
+}
+
+/// Refuses a choice of an environment.
+pub(crate) fn wrong_environment(message: &str) -> Problems {
+    Problems {
+        file: "import".to_owned(),
+        problems: vec![Problem {
+            place: None,
+            path: "--environment".to_owned(),
+            message: message.to_owned(),
+        }],
+    }
 }
 
 fn check_options(format: Format) -> ApplyOptions {

@@ -29,7 +29,8 @@ const ABOUT: &str = "Evaluates feature flags for the SDKs of PostHog and for the
 
 Every path also answers with a slash at its end, and none redirects. Where GET is described, HEAD answers the same without a \
 body, unless the path is a stream; OPTIONS names the methods of a path, and any other method is answered with 405 and `Allow`. A path that is \
-not listed here is answered with 404. Every answer may be read from other origins.
+not listed here is answered with 404, a head that is too large with 431. Every answer may be read from other origins, and has the id \
+of its request in `X-Request-Id`.
 
 A project's public token is no secret and stands in the body, in the path or in the query. Secret keys and personal keys are \
 sent as `Authorization: Bearer`.";

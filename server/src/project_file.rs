@@ -21,7 +21,7 @@ pub use emit::Format;
 pub(crate) use emit::{Emitter, list, object};
 pub use export::{ExportError, export};
 pub use node::Place;
-pub(crate) use node::{Name, Node, Value};
+pub(crate) use node::{Name, Node, Value, is_json_number, write_json_text};
 pub use plan::{Action, Kind, Line, Totals};
 pub use problem::{Problem, Problems, line as problem_line};
 pub use read::is_scope;

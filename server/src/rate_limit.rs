@@ -1,4 +1,5 @@
-//! How often one address, or one token, may ask for flags (section 3.11), and one project for definitions (section 4.4). Off unless a rate is set.
+//! How often one address, or one token, may ask for flags (section 3.11) and send events (chapter 7), and one project ask for
+//! definitions (section 4.4). Off unless a rate is set.
 //!
 //! Keys are hashes in tables of a fixed size: a flood of distinct addresses or tokens takes no memory, and can only make
 //! the limits of others milder, never stricter.
@@ -53,6 +54,15 @@ pub enum Limit {
     Token,
     /// That of definitions.
     Definitions,
+}
+
+/// What is counted by itself, at the same rate: events that pile up somewhere keep nobody from getting flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Traffic {
+    /// Requests for flags, in whichever protocol.
+    Flags,
+    /// Requests with events.
+    Events,
 }
 
 /// What becomes of a request.
@@ -123,21 +133,17 @@ impl<C: Clock + Clone> RateLimits<C> {
     }
 
     /// Counts a request against its address.
-    pub fn address(&self, address: IpAddr) -> Verdict {
-        self.check(
-            self.address.as_ref(),
-            (Limit::Address.name(), network(address)),
-        )
+    pub fn address(&self, traffic: Traffic, address: IpAddr) -> Verdict {
+        let key = (traffic, Limit::Address.name(), network(address));
+        self.check(self.address.as_ref(), key)
     }
 
     /// Counts a request against its token, or against its address where no token can be read.
-    pub fn token(&self, token: Option<&[u8]>, address: IpAddr) -> Verdict {
+    pub fn token(&self, traffic: Traffic, token: Option<&[u8]>, address: IpAddr) -> Verdict {
+        let limiter = self.token.as_ref();
         match token {
-            Some(token) => self.check(self.token.as_ref(), (Limit::Token.name(), token)),
-            None => self.check(
-                self.token.as_ref(),
-                (Limit::Address.name(), network(address)),
-            ),
+            Some(token) => self.check(limiter, (traffic, Limit::Token.name(), token)),
+            None => self.check(limiter, (traffic, Limit::Address.name(), network(address))),
         }
     }
 

@@ -12,6 +12,7 @@ mod events;
 mod events_v1;
 mod faults;
 mod flags;
+mod gate;
 mod health;
 mod index;
 mod keyed;

@@ -22,7 +22,7 @@ use crate::{
     outcome::FailureCode,
     selection::Standard,
 };
-use filters::{Filter, Format, Source};
+use filters::{Condition, Filter, Format, Source};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::any::Any;
@@ -192,6 +192,23 @@ impl Definitions {
     /// Returns the place of a key.
     pub(crate) fn place(&self, key: &str) -> Option<usize> {
         self.places.get(key).copied()
+    }
+
+    /// Returns whether a condition of a flag, another flag, and all that the other depends on are about the flag's own subject:
+    /// persons, or groups of one type. Whoever evaluates with one subject at hand can then follow the dependency.
+    pub fn shares_subject(&self, key: &str, condition: usize, other: &str) -> bool {
+        let (Some(flag), Some(other)) = (self.flag(key), self.place(other)) else {
+            return false;
+        };
+        let is_own = |condition: &Condition| condition.aggregation == flag.aggregation;
+        let is_alike = |place: &usize| {
+            let other = self.flags.get(*place);
+            other.is_some_and(|other| {
+                other.aggregation == flag.aggregation && other.conditions.iter().all(is_own)
+            })
+        };
+        flag.conditions.get(condition).is_some_and(is_own)
+            && self.graph.closure([other]).iter().all(is_alike)
     }
 
     /// Returns the keys of all flags that a flag's value depends on, each after those that it depends on itself, its own key

@@ -4,6 +4,7 @@
 //! cohorts, what evaluation cannot read or does not resolve, and circles.
 
 use super::json::{Members, Object, list, text};
+use super::spelling::Spelling;
 use burgee_schema::models::CohortRow;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -132,9 +133,10 @@ impl Group {
         if kind == "cohort" {
             self.names.insert(members.integer("value").ok_or(Left)?);
         }
+        let spelling = Spelling::of(members);
         let mut leaf = Object::open(&mut self.json);
         for (name, value) in members.iter().filter(|(name, _)| *name != "type") {
-            leaf.raw(name, value)?;
+            spelling.write(&mut leaf, name, value)?;
         }
         text(leaf.name("type")?, kind)?;
         if members.get("value").is_none() {

@@ -1,9 +1,13 @@
 //! Flags as SDKs read them (section 4.2): as they are stored, with references to other flags by key, and no property without
 //! `key` and `value`.
 //!
+//! Two things are written otherwise than they are stored, because SDKs would read them otherwise than the server does: a
+//! `semver_wildcard` without a star, and patterns that are no texts. A dependency on a flag about another subject has no chain.
+//!
 //! What evaluation drops because it cannot be read is left out, and so is asked of the server, which does not know it either.
 
 use super::json::{Members, Object, list, text, write_list};
+use super::spelling::Spelling;
 use burgee_evaluation::Definitions;
 use burgee_evaluation::definition::payload_text;
 use burgee_schema::models::{DefinitionRows, FlagRow};
@@ -13,6 +17,13 @@ use std::collections::{BTreeSet, HashMap};
 /// How many flags a chain of dependencies may name. Longer ones are left to the server: what is written grows with the square of
 /// such a chain.
 const LONGEST_CHAIN: usize = 256;
+
+/// A condition of a flag.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    flag: &'a str,
+    condition: usize,
+}
 
 /// What writing a flag needs to know of the others.
 pub(super) struct Writer<'a> {
@@ -75,7 +86,7 @@ impl<'a> Writer<'a> {
             .filter(|json| *json != "null");
         flag.raw("evaluation_contexts", contexts.unwrap_or("[]"))?;
         flag.optional("bucketing_identifier", row.bucketing_identifier.as_deref())?;
-        self.filters(flag.name("filters")?, &row.filters, cohorts)?;
+        self.filters(flag.name("filters")?, row, cohorts)?;
         flag.close();
         Ok(())
     }
@@ -83,9 +94,10 @@ impl<'a> Writer<'a> {
     fn filters(
         &self,
         out: &mut Vec<u8>,
-        json: &str,
+        row: &FlagRow,
         cohorts: &mut BTreeSet<i64>,
     ) -> serde_json::Result<()> {
+        let json = row.filters.as_str();
         let Some(members) = Members::of(json) else {
             return raw(out, json);
         };
@@ -93,9 +105,18 @@ impl<'a> Writer<'a> {
         for (name, value) in members.iter() {
             match (name, list(value)) {
                 ("groups", Some(conditions)) => {
-                    write_list(filters.name(name)?, conditions, |out, condition| {
-                        self.condition(out, condition, cohorts)
-                    })?;
+                    let conditions = conditions.into_iter().enumerate();
+                    write_list(
+                        filters.name(name)?,
+                        conditions,
+                        |out, (index, condition)| {
+                            let place = Place {
+                                flag: &row.key,
+                                condition: index,
+                            };
+                            self.condition(out, condition, place, cohorts)
+                        },
+                    )?;
                 }
                 ("payloads", _) => payloads(filters.name(name)?, value)?,
                 _ => filters.raw(name, value)?,
@@ -112,6 +133,7 @@ impl<'a> Writer<'a> {
         &self,
         out: &mut Vec<u8>,
         json: &RawValue,
+        place: Place<'_>,
         cohorts: &mut BTreeSet<i64>,
     ) -> serde_json::Result<()> {
         let Some(members) = Members::of(json.get()) else {
@@ -125,7 +147,7 @@ impl<'a> Writer<'a> {
         write_list(
             condition.name("properties")?,
             properties,
-            |out, property| self.property(out, property, cohorts),
+            |out, property| self.property(out, property, place, cohorts),
         )?;
         condition.close();
         Ok(())
@@ -135,6 +157,7 @@ impl<'a> Writer<'a> {
         &self,
         out: &mut Vec<u8>,
         json: &RawValue,
+        place: Place<'_>,
         cohorts: &mut BTreeSet<i64>,
     ) -> serde_json::Result<()> {
         let Some(members) = Members::of(json.get()) else {
@@ -145,12 +168,13 @@ impl<'a> Writer<'a> {
             cohorts.extend(members.integer("value"));
         }
         let flag = (kind == "flag").then(|| self.reference(&members));
+        let spelling = Spelling::of(&members);
         let mut property = Object::open(out);
         for (name, value) in members.iter() {
             match (name, &flag) {
                 ("key", Some(key)) => property.optional("key", Some(key))?,
                 ("dependency_chain", Some(_)) => {}
-                _ => property.raw(name, value)?,
+                _ => spelling.write(&mut property, name, value)?,
             }
         }
         if members.get("value").is_none() {
@@ -159,6 +183,12 @@ impl<'a> Writer<'a> {
         if let Some(key) = &flag {
             let chain = self.definitions.dependency_chain(key);
             let chain = chain.filter(|chain| chain.len() <= LONGEST_CHAIN);
+            let is_alike = |_: &Vec<&str>| {
+                let Place { flag, condition } = place;
+                self.definitions.shares_subject(flag, condition, key)
+            };
+            // An SDK evaluates what it meets on the way with the subject that it has at hand.
+            let chain = chain.filter(is_alike);
             let out = property.name("dependency_chain")?;
             write_list(out, chain.unwrap_or_default(), text)?;
         }

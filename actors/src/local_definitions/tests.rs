@@ -266,6 +266,36 @@ fn dependencies_name_flags_by_key_and_in_order() {
 }
 
 #[test]
+fn a_dependency_on_another_subject_is_left_to_the_server() {
+    let about = |kind: &str, id: i32| {
+        let kind = format!(r#"{{"aggregation_group_type_index": {kind}, "#);
+        depends(id).replacen('{', &kind, 1)
+    };
+    let company = r#"{"aggregation_group_type_index": 0, "groups": [{}]}"#;
+    let document = read(&rows(
+        vec![
+            flag(1, "person", r#"{"groups": [{}]}"#),
+            flag(2, "company", company),
+            flag(3, "of-person", &depends(1)),
+            flag(4, "of-company", &depends(2)),
+            flag(5, "company-of-company", &about("0", 2)),
+            flag(6, "company-of-person", &about("0", 1)),
+        ],
+        Vec::new(),
+    ));
+    for (index, chain) in [
+        (2, json!(["person"])),
+        (3, json!([])),
+        (4, json!(["company"])),
+        (5, json!([])),
+    ] {
+        let flag = &document["flags"][index];
+        let property = &flag["filters"]["groups"][0]["properties"][0];
+        assert_eq!(property["dependency_chain"], chain, "{}", flag["key"]);
+    }
+}
+
+#[test]
 fn a_long_chain_is_left_to_the_server() {
     let flags = (1..=300).map(|id| match id {
         1 => flag(id, "f-1", "{}"),

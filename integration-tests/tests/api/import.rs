@@ -5,8 +5,14 @@ use serde_json::{Value, json};
 
 on_both_databases!(posthog_flags_answer_as_before);
 
-fn import(from: &str, files: &[&str], options: &[&str]) -> Finished {
-    let folder = format!("{}/fixtures/import", env!("CARGO_MANIFEST_DIR"));
+/// Returns where the files are.
+pub(crate) fn folder() -> String {
+    format!("{}/fixtures/import", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Imports files of the folder.
+pub(crate) fn import(from: &str, files: &[&str], options: &[&str]) -> Finished {
+    let folder = folder();
     let files: Vec<String> = files.iter().map(|f| format!("{folder}/{f}")).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let arguments = ["import", "--from", from, "--token", "phc_imported"];

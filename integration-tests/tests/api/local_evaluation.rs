@@ -32,3 +32,12 @@ fn random_pairs_agree_on_postgres() {
     agree(Kind::Postgres, 4, 200, 1_000);
     agree(Kind::Postgres, 5, 200, 1_000);
 }
+
+#[test]
+fn the_differences_are_those_that_are_told() {
+    let program = || ClientProgram::python("posthog_differences.py");
+    let file = program().arg("make").run(|_| {}).expect_code(0).stdout;
+    let server = TestServer::on(Kind::Sqlite).project_text(&file).start();
+    let url = format!("http://{}", server.address());
+    program().arg("compare").arg(&url).expect_checks(12, |_| {});
+}

@@ -47,6 +47,7 @@ mod event_requests;
 mod events;
 mod events_durability;
 mod import;
+mod import_rules;
 mod life_cycle;
 mod local_definitions;
 mod local_evaluation;

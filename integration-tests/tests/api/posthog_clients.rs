@@ -10,6 +10,7 @@ use std::sync::Arc;
 on_both_databases!(
     the_python_sdk_changes_people,
     the_rust_sdk_gets_every_flag_right,
+    the_rust_sdk_changes_people_by_version_1,
     the_browser_sdk_sees_changes,
 );
 
@@ -105,6 +106,10 @@ fn the_python_sdk_changes_people(kind: Kind) {
 
 fn the_rust_sdk_gets_every_flag_right(kind: Kind) {
     check(kind, &[], ClientProgram::rust("posthog_rust"), 40, 2);
+}
+
+fn the_rust_sdk_changes_people_by_version_1(kind: Kind) {
+    check(kind, &[], ClientProgram::rust("posthog_rust_v1"), 28, 0);
 }
 
 fn the_browser_sdk_sees_changes(kind: Kind) {

@@ -1,4 +1,4 @@
-//! Rate limits of tokens and addresses (http-api 3.11 and 3.12).
+//! Rate limits of tokens and addresses, for flags and for events (http-api 3.11, 3.12 and chapter 7).
 
 use burgee_integration_tests::deadline::eventually;
 use burgee_integration_tests::http::{Request, Response};
@@ -134,4 +134,95 @@ fn warnings_let_through_and_say_so() {
     assert_eq!(warned.json()["flags"]["plain"]["enabled"], true);
     assert!(counted(&server, "token", "warned"));
     server.stop();
+}
+
+/// An event in version 0, whose token stands where it can be seen, and one in version 1.
+fn event(path: &str, token: &str) -> Request {
+    let event = json!({"event": "bought", "distinct_id": "u", "uuid": "0190c0de-7e57-7abc-8def-0123456789ab", "properties": {}});
+    match path.starts_with("/i/v1") {
+        true => Request::post(path)
+            .header("Authorization", &format!("Bearer {token}"))
+            .json(&json!({"created_at": "2026-11-24T12:00:00Z", "batch": [event]})),
+        false => Request::post(path).json(&json!({"api_key": token, "batch": [event]})),
+    }
+}
+
+#[test]
+fn events_have_the_same_limits_as_flags_and_are_counted_apart() {
+    let server = server()
+        .arg("--rate-limit-token-per-s=1")
+        .arg("--rate-limit-token-burst=1")
+        .start();
+    let refused = until_refused(&server, || event("/batch/", "phc_local_dev"));
+    assert_eq!(refused.text(), "rate limit exceeded");
+    assert_eq!(
+        refused.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert!(
+        refused
+            .header("retry-after")
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+            >= 1
+    );
+    let refused = until_refused(&server, || event("/i/v1/analytics/events", "phc_local_dev"));
+    let expected = json!({"error": "rate_limit_exceeded", "error_description": "rate limit exceeded", "error_uri": ""});
+    assert_eq!(refused.json(), expected);
+    assert!(
+        refused
+            .header("retry-after")
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+            >= 1
+    );
+    // Whoever sends too many events is still answered flags, and another token its events.
+    let flags = server.send(&request("phc_local_dev", "192.0.2.1"));
+    assert_eq!(flags.status, 200);
+    assert_eq!(server.send(&event("/e/", "phc_other")).status, 401);
+    assert!(counted(&server, "token", "refused"));
+    server.stop();
+}
+
+#[test]
+fn an_address_has_a_limit_on_events() {
+    let limits = [
+        "--rate-limit-address-per-s=1",
+        "--rate-limit-address-burst=1",
+    ];
+    let started = |more: &str| {
+        let server = limits
+            .iter()
+            .fold(server(), |server, limit| server.arg(limit));
+        server.arg(more).start()
+    };
+    let strict = started("--trusted-proxies=127.0.0.0/8");
+    let from =
+        |address: &str| event("/capture/", "phc_local_dev").header("X-Forwarded-For", address);
+    let refused = until_refused(&strict, || from("203.0.113.1"));
+    assert_eq!(refused.text(), "rate limit exceeded");
+    assert_eq!(strict.send(&from("203.0.113.2")).status, 200);
+    let ofrep = |address: &str| {
+        Request::post("/ofrep/v1/evaluate/flags")
+            .header("Authorization", "Bearer phc_local_dev")
+            .header("X-Forwarded-For", address)
+            .json(&json!({"context": {"targetingKey": "u"}}))
+    };
+    let refused = until_refused(&strict, || ofrep("203.0.113.3"));
+    assert_eq!(refused.json()["errorDetails"].is_string(), true);
+    assert!(counted(&strict, "address", "refused"));
+    strict.stop();
+    let mild = started("--rate-limit-warn-only");
+    let warned = eventually("a warning", || {
+        let answer = mild.send(&event("/batch/", "phc_local_dev"));
+        assert_eq!(answer.status, 200);
+        answer
+            .header("x-posthog-rate-limit-warning")
+            .is_some()
+            .then_some(answer)
+    });
+    assert_eq!(warned.json(), json!({"status": "Ok"}));
+    mild.stop();
 }

@@ -4,6 +4,7 @@ use super::{BAD_INPUT, CliError, read_file};
 use crate::config::ImportArgs;
 use crate::import::{self, ImportOptions, NoteKind, Outcome};
 use crate::project_file::{MAX_BYTES, parse};
+use chrono::Utc;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -29,6 +30,9 @@ pub(super) fn run(
         token: args.token.clone(),
         project_id: args.project_id,
         project_name: args.project_name.clone(),
+        environment: args.environment.clone(),
+        first_id: i64::from(args.first_id),
+        now: Utc::now(),
     };
     let outcome = import::import(&trees, &options)?;
     write(&args.output, &outcome.text, out)?;

@@ -57,13 +57,14 @@ pub enum Command {
     Export(ExportArgs),
     /// Turn the flags of another product into a project file
     ///
-    /// Reads what PostHog's API lists, and writes a project file that
+    /// Reads what PostHog's API lists, a flagd definition file or an export of Unleash, and writes a project file that
     /// `burgee apply` takes. Says on standard error what is left out because it cannot be expressed, and what will answer
     /// differently; nothing is changed silently. Exits with 2 when anything is left out, unless --lenient is given; the
     /// file is written all the same. docs/import.md tells what becomes of what.
     #[command(after_help = "Examples:
   burgee import --from posthog flags-page-1.json flags-page-2.json cohorts.json --token phc_shop --output shop.yaml
-  burgee import --from posthog dump.json --token phc_shop | burgee apply -f -
+  burgee import --from flagd flags.flagd.json --token phc_shop | burgee apply -f -
+  burgee import --from unleash export.json segments.json --environment production --token phc_shop
   burgee import --from posthog dump.json --project-id 1 --lenient")]
     Import(ImportArgs),
     /// Validate a project file without changing anything
@@ -229,6 +230,17 @@ pub struct ImportArgs {
     /// The name of the project
     #[arg(long, env = "BURGEE_PROJECT_NAME", value_name = "NAME")]
     pub project_name: Option<String>,
+    /// The environment to take from Unleash's export; needed when the files have several
+    #[arg(long, env = "BURGEE_ENVIRONMENT", value_name = "NAME")]
+    pub environment: Option<String>,
+    /// The first id of flags and cohorts that have none in the files but need one; not for posthog
+    #[arg(
+        long,
+        env = "BURGEE_FIRST_ID",
+        default_value_t = 1_000_001,
+        value_name = "ID"
+    )]
+    pub first_id: i32,
     /// Exit with 0 although something is left out
     #[arg(long, env = "BURGEE_LENIENT", value_parser = BoolishValueParser::new())]
     pub lenient: bool,

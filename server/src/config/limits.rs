@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 /// How often somebody may ask, as it was written.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LimitOptions {
-    /// Requests for flags that one project token may make each second; 0 for no limit
+    /// Requests for flags that one project token may make each second, and as many with events; 0 for no limit
     #[arg(
         long,
         env = "BURGEE_RATE_LIMIT_TOKEN_PER_S",
@@ -26,7 +26,7 @@ pub(super) struct LimitOptions {
         help_heading = "Rate limits"
     )]
     rate_limit_token_burst: String,
-    /// Requests for flags that one client address may make each second; 0 for no limit
+    /// Requests for flags that one client address may make each second, and as many with events; 0 for no limit
     #[arg(
         long,
         env = "BURGEE_RATE_LIMIT_ADDRESS_PER_S",

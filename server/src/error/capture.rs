@@ -9,10 +9,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use burgee_actors::ProjectError;
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// When to try again, in seconds.
-const RETRY_SECONDS: u32 = 1;
+const RETRY_SECONDS: u64 = 1;
 
 /// Why a request with events is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +39,12 @@ pub enum CaptureError {
     /// No project has this token.
     #[error("unknown token")]
     UnknownToken,
+    /// Too many requests from one address or for one token.
+    #[error("rate limited")]
+    RateLimited {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// It cannot be taken now.
     #[error("unavailable")]
     Unavailable,
@@ -76,8 +83,8 @@ impl CaptureError {
         response
             .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
             .insert_header((CACHE_CONTROL, "no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
+            response.insert_header((RETRY_AFTER, self.retry_seconds()));
         }
         response.body(text)
     }
@@ -87,15 +94,26 @@ impl CaptureError {
         let (status, error) = self.tag();
         let mut response = HttpResponse::build(status);
         response.insert_header((CACHE_CONTROL, "no-store"));
-        let may_be_retried = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
-        if may_be_retried {
-            response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+        let others = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        if status.is_server_error() || others.contains(&status) {
+            response.insert_header((RETRY_AFTER, self.retry_seconds()));
         }
         response.json(Tagged {
             error,
             error_description: self.sentence().1,
             error_uri: "",
         })
+    }
+
+    /// Returns when to try again, in whole seconds: zero would invite a storm.
+    fn retry_seconds(&self) -> u64 {
+        match self {
+            Self::RateLimited { retry_after } => {
+                let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+                u64::try_from(seconds).unwrap_or(u64::MAX)
+            }
+            _ => RETRY_SECONDS,
+        }
     }
 
     fn sentence(&self) -> (StatusCode, String) {
@@ -122,6 +140,7 @@ impl CaptureError {
                 StatusCode::UNAUTHORIZED,
                 "API key is not valid: no project has it",
             ),
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate limit exceeded"),
             Self::Unavailable | Self::TimedOut => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "transient error, please retry",
@@ -155,6 +174,7 @@ impl CaptureError {
             Self::NoToken | Self::DifferentTokens | Self::UnknownToken => {
                 (StatusCode::UNAUTHORIZED, "missing_authorization")
             }
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable"),
             Self::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "gateway_timeout"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),

@@ -25,6 +25,9 @@ pub(crate) fn options(from: Source) -> ImportOptions {
         token: Some("phc_t".to_owned()),
         project_id: None,
         project_name: None,
+        environment: None,
+        first_id: 900,
+        now: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
     }
 }
 

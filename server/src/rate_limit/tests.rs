@@ -22,8 +22,11 @@ fn without_a_rate_nothing_is_limited() {
     let (limits, _) = limits(RateLimitConfig::default());
     assert!(!limits.limits_tokens());
     for _ in 0..1_000 {
-        assert_eq!(limits.address(ONE), Verdict::Within);
-        assert_eq!(limits.token(Some(b"a"), ONE), Verdict::Within);
+        assert_eq!(limits.address(Traffic::Flags, ONE), Verdict::Within);
+        assert_eq!(
+            limits.token(Traffic::Flags, Some(b"a"), ONE),
+            Verdict::Within
+        );
     }
 }
 
@@ -34,27 +37,31 @@ fn a_burst_is_let_through_and_then_the_rate() {
         ..RateLimitConfig::default()
     });
     for _ in 0..3 {
-        assert_eq!(limits.address(ONE), Verdict::Within);
+        assert_eq!(limits.address(Traffic::Flags, ONE), Verdict::Within);
     }
     let hundred = Duration::from_millis(100);
     let refused = Verdict::Refused {
         retry_after: hundred,
     };
-    assert_eq!(limits.address(ONE), refused);
-    assert_eq!(limits.address(ONE), refused, "a refusal costs nothing");
-    assert_eq!(limits.address(OTHER), Verdict::Within);
+    assert_eq!(limits.address(Traffic::Flags, ONE), refused);
+    assert_eq!(
+        limits.address(Traffic::Flags, ONE),
+        refused,
+        "a refusal costs nothing"
+    );
+    assert_eq!(limits.address(Traffic::Flags, OTHER), Verdict::Within);
     clock.advance(hundred);
-    assert_eq!(limits.address(ONE), Verdict::Within);
-    assert_eq!(limits.address(ONE), refused);
+    assert_eq!(limits.address(Traffic::Flags, ONE), Verdict::Within);
+    assert_eq!(limits.address(Traffic::Flags, ONE), refused);
     clock.advance(Duration::from_secs(60));
     for _ in 0..3 {
         assert_eq!(
-            limits.address(ONE),
+            limits.address(Traffic::Flags, ONE),
             Verdict::Within,
             "rested, but no more than a burst"
         );
     }
-    assert_eq!(limits.address(ONE), refused);
+    assert_eq!(limits.address(Traffic::Flags, ONE), refused);
 }
 
 #[test]
@@ -63,14 +70,23 @@ fn a_token_counts_wherever_it_comes_from_and_an_unreadable_one_by_its_address() 
         token: rate(1, 1),
         ..RateLimitConfig::default()
     });
-    assert_eq!(limits.token(Some(b"a"), ONE), Verdict::Within);
-    assert_ne!(limits.token(Some(b"a"), OTHER), Verdict::Within);
-    assert_eq!(limits.token(Some(b"b"), ONE), Verdict::Within);
-    assert_eq!(limits.token(None, ONE), Verdict::Within);
-    assert_ne!(limits.token(None, ONE), Verdict::Within);
-    assert_eq!(limits.token(None, OTHER), Verdict::Within);
     assert_eq!(
-        limits.address(ONE),
+        limits.token(Traffic::Flags, Some(b"a"), ONE),
+        Verdict::Within
+    );
+    assert_ne!(
+        limits.token(Traffic::Flags, Some(b"a"), OTHER),
+        Verdict::Within
+    );
+    assert_eq!(
+        limits.token(Traffic::Flags, Some(b"b"), ONE),
+        Verdict::Within
+    );
+    assert_eq!(limits.token(Traffic::Flags, None, ONE), Verdict::Within);
+    assert_ne!(limits.token(Traffic::Flags, None, ONE), Verdict::Within);
+    assert_eq!(limits.token(Traffic::Flags, None, OTHER), Verdict::Within);
+    assert_eq!(
+        limits.address(Traffic::Flags, ONE),
         Verdict::Within,
         "addresses have no limit here"
     );
@@ -84,10 +100,13 @@ fn warnings_let_through() {
         warn_only: true,
         ..RateLimitConfig::default()
     });
-    assert_eq!(limits.address(ONE), Verdict::Within);
-    assert_eq!(limits.address(ONE), Verdict::Over);
-    assert_eq!(limits.token(Some(b"a"), ONE), Verdict::Within);
-    assert_eq!(limits.token(Some(b"a"), ONE), Verdict::Over);
+    assert_eq!(limits.address(Traffic::Flags, ONE), Verdict::Within);
+    assert_eq!(limits.address(Traffic::Flags, ONE), Verdict::Over);
+    assert_eq!(
+        limits.token(Traffic::Flags, Some(b"a"), ONE),
+        Verdict::Within
+    );
+    assert_eq!(limits.token(Traffic::Flags, Some(b"a"), ONE), Verdict::Over);
 }
 
 #[test]
@@ -96,7 +115,7 @@ fn an_address_of_ipv6_stands_for_its_network() {
         address: rate(1, 1),
         ..RateLimitConfig::default()
     });
-    let address = |text: &str| limits.address(text.parse().unwrap());
+    let address = |text: &str| limits.address(Traffic::Flags, text.parse().unwrap());
     assert_eq!(address("2001:db8:0:1::1"), Verdict::Within);
     assert_ne!(address("2001:db8:0:1:ffff::2"), Verdict::Within);
     assert_eq!(address("2001:db8:0:2::1"), Verdict::Within);
@@ -109,11 +128,14 @@ fn a_flood_of_tokens_frees_nobody() {
         token: rate(1, 100),
         ..RateLimitConfig::default()
     });
-    while limits.token(Some(b"busy"), ONE) == Verdict::Within {}
+    while limits.token(Traffic::Flags, Some(b"busy"), ONE) == Verdict::Within {}
     for n in 0..400_000_u32 {
-        limits.token(Some(&n.to_le_bytes()), ONE);
+        limits.token(Traffic::Flags, Some(&n.to_le_bytes()), ONE);
     }
-    assert_ne!(limits.token(Some(b"busy"), ONE), Verdict::Within);
+    assert_ne!(
+        limits.token(Traffic::Flags, Some(b"busy"), ONE),
+        Verdict::Within
+    );
 }
 
 #[test]
@@ -130,5 +152,22 @@ fn each_project_has_a_limit_of_its_own() {
         Verdict::Refused { .. }
     ));
     assert_eq!(limits.definitions(ProjectId(2)), Verdict::Within);
-    assert_eq!(limits.address(ONE), Verdict::Within);
+    assert_eq!(limits.address(Traffic::Flags, ONE), Verdict::Within);
+}
+
+#[test]
+fn events_and_flags_are_counted_apart() {
+    let (limits, _) = limits(RateLimitConfig {
+        address: rate(1, 1),
+        token: rate(1, 1),
+        ..RateLimitConfig::default()
+    });
+    for traffic in [Traffic::Flags, Traffic::Events] {
+        assert_eq!(limits.address(traffic, ONE), Verdict::Within);
+        assert_ne!(limits.address(traffic, ONE), Verdict::Within);
+        assert_eq!(limits.token(traffic, Some(b"a"), ONE), Verdict::Within);
+        assert_ne!(limits.token(traffic, Some(b"a"), ONE), Verdict::Within);
+        assert_eq!(limits.token(traffic, None, ONE), Verdict::Within);
+        assert_ne!(limits.token(traffic, None, ONE), Verdict::Within);
+    }
 }

@@ -3,11 +3,13 @@
 pub(super) mod openapi;
 
 use super::Route;
+use super::gate::{Gate, OverLimit};
 use super::passage::header;
 use crate::body::{self, BodyFormat};
 use crate::error::CaptureError;
 use crate::events::EventsRequest;
 use crate::flags_request::FlagsQuery;
+use crate::rate_limit::{Traffic, peek_token};
 use crate::state::AppState;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
@@ -18,8 +20,11 @@ use std::time::Instant;
 /// Adds the methods of one of the paths.
 pub(super) fn register(resource: Resource, route: Route) -> Resource {
     let handler = move |request: HttpRequest, payload: web::Payload, state: web::Data<AppState>| async move {
-        let answered = capture(route, &request, payload, &state).await;
-        answered.unwrap_or_else(|error| error.text())
+        let mut gate = Gate::new(&state, Traffic::Events);
+        let answered = capture(route, &request, payload, &state, &mut gate).await;
+        let mut response = answered.unwrap_or_else(|error| error.text());
+        gate.mark(&mut response);
+        response
     };
     let resource = resource.route(web::post().to(handler));
     if route.takes_events_by_get() {
@@ -39,7 +44,9 @@ async fn capture(
     request: &HttpRequest,
     payload: web::Payload,
     state: &AppState,
+    gate: &mut Gate<'_>,
 ) -> Result<HttpResponse, CaptureError> {
+    let address = gate.of_address(request)?;
     let (raw, format) = if *request.method() == actix_web::http::Method::GET {
         let query = Bytes::copy_from_slice(request.query_string().as_bytes());
         (query, BodyFormat::of_query())
@@ -47,6 +54,7 @@ async fn capture(
         let raw = read(state, request, payload).await?;
         (raw, format(request))
     };
+    gate.of_token(|| peek_token(&raw), address)?;
     let deadline = Instant::now() + state.edge.config.event_timeout;
     let asked = decode(state, raw, format, deadline, EventsRequest::parse).await?;
     let project = state.system.project(asked.token()?, deadline).await?;
@@ -62,6 +70,13 @@ async fn capture(
         }
     }
     Ok(taken(request))
+}
+
+impl From<OverLimit> for CaptureError {
+    fn from(over: OverLimit) -> Self {
+        let OverLimit { retry_after } = over;
+        Self::RateLimited { retry_after }
+    }
 }
 
 /// Says that events were taken; a beacon wants no content.

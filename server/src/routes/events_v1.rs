@@ -2,10 +2,12 @@
 
 use super::Route;
 use super::events::{decode, read};
+use super::gate::Gate;
 use super::passage::header;
 use crate::body::BodyFormat;
 use crate::error::CaptureError;
 use crate::events::{NumberedEvent, NumberedEvents};
+use crate::rate_limit::Traffic;
 use crate::state::AppState;
 use actix_web::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
@@ -24,8 +26,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("posthog-request-id");
 /// Adds the method of one of the paths.
 pub(super) fn register(resource: Resource, route: Route) -> Resource {
     let handler = move |request: HttpRequest, payload: web::Payload, state: web::Data<AppState>| async move {
-        let answered = capture(route, &request, payload, &state).await;
+        let mut gate = Gate::new(&state, Traffic::Events);
+        let answered = capture(route, &request, payload, &state, &mut gate).await;
         let mut response = answered.unwrap_or_else(|error| error.json());
+        gate.mark(&mut response);
         if let Some(id) = request.headers().get(&REQUEST_ID) {
             response.headers_mut().insert(REQUEST_ID, id.clone());
         }
@@ -72,9 +76,12 @@ async fn capture(
     request: &HttpRequest,
     payload: web::Payload,
     state: &AppState,
+    gate: &mut Gate<'_>,
 ) -> Result<HttpResponse, CaptureError> {
+    let address = gate.of_address(request)?;
     let headers = request.headers();
     let token = token(headers).ok_or(CaptureError::NoToken)?;
+    gate.of_token(|| Some(token.as_bytes()), address)?;
     let content_type = header(headers, &CONTENT_TYPE);
     let format = BodyFormat::exact(content_type, header(headers, &CONTENT_ENCODING))?;
     let raw = read(state, request, payload).await?;

@@ -7,21 +7,23 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(1);
 
-/// What every route answers that is not for operations: there is too much to do, or something went wrong that must not.
+/// What every route answers that is not for operations: nothing is there yet, there is too much to do, or something went wrong that
+/// must not.
 pub(super) fn of_any() -> Vec<Fault> {
     let mut all = vec![Fault::api("internal", &ApiError::Internal)];
-    all.extend(overloads().map(|(name, error)| Fault::api(name, &error)));
+    all.extend(refusals().map(|(name, error)| Fault::api(name, &error)));
     all
 }
 
-/// There is too much to do, in both of the ways in which it may be said.
-pub(super) fn overloads() -> [(&'static str, ApiError); 2] {
+/// Why nobody is let in, by name; that there is too much to do may be said in two ways.
+pub(super) fn refusals() -> [(&'static str, ApiError); 3] {
     let busy = |status| ApiError::Busy {
         waited: Duration::ZERO,
         retry_after: SOON,
         status,
     };
     [
+        ("starting", ApiError::Starting),
         ("busy", busy(OverloadStatus::ServiceUnavailable)),
         ("busy_try_again", busy(OverloadStatus::GatewayTimeout)),
     ]

@@ -5,16 +5,16 @@
 mod tests;
 
 use super::Route;
+use super::gate::{Gate, OverLimit};
 use crate::body::{self, BodyFormat, Compression, Parse};
-use crate::client_address::client_address;
 use crate::error::ApiError;
 use crate::middleware::RequestId;
-use crate::rate_limit::{Limit, Verdict};
+use crate::rate_limit::Traffic;
 use crate::slow::RequestStages;
 use crate::state::AppState;
 use crate::trace::{SpanNotes, TraceContext};
 use actix_web::http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use burgee_actors::{EvaluateError, EvaluateRequest, ProjectSnapshot, Stage, StageTimer};
@@ -28,9 +28,6 @@ use std::time::{Duration, Instant};
 /// By which a client lowers its own request's time limit, in milliseconds.
 const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// Says that a request was let through although it was over a limit (section 3.12).
-const RATE_LIMIT_WARNING: HeaderName = HeaderName::from_static("x-posthog-rate-limit-warning");
-
 /// One request under way.
 pub(super) struct Passage<'a> {
     pub(super) state: &'a AppState,
@@ -38,8 +35,7 @@ pub(super) struct Passage<'a> {
     /// Where its time went.
     pub(super) stages: RequestStages,
     began: Instant,
-    /// Whether it was over a limit and let through.
-    is_over: bool,
+    gate: Gate<'a>,
 }
 
 impl<'a> Passage<'a> {
@@ -49,19 +45,13 @@ impl<'a> Passage<'a> {
             request,
             stages: RequestStages::default(),
             began: Instant::now(),
-            is_over: false,
+            gate: Gate::new(state, Traffic::Flags),
         }
     }
 
     /// Passes the limit on addresses.
     pub(super) fn of_address(&mut self) -> Result<IpAddr, ApiError> {
-        let edge = &self.state.edge;
-        let peer = self.request.peer_addr().map(|peer| peer.ip());
-        let headers = self.request.headers();
-        let live = edge.live.load();
-        let address = client_address(peer, headers, &live.trusted_proxies);
-        self.note(Limit::Address, live.rate_limits.address(address))?;
-        Ok(address)
+        self.gate.of_address(self.request).map_err(over_limit)
     }
 
     /// Passes the limit on tokens. The token is looked for only where there is such a limit.
@@ -70,29 +60,7 @@ impl<'a> Passage<'a> {
         token: impl FnOnce() -> Option<&'t [u8]>,
         address: IpAddr,
     ) -> Result<(), ApiError> {
-        let edge = &self.state.edge;
-        let live = edge.live.load();
-        if !live.rate_limits.limits_tokens() {
-            return Ok(());
-        }
-        let verdict = live.rate_limits.token(token(), address);
-        self.note(Limit::Token, verdict)
-    }
-
-    fn note(&mut self, limit: Limit, verdict: Verdict) -> Result<(), ApiError> {
-        let metrics = &self.state.edge.metrics;
-        match verdict {
-            Verdict::Within => Ok(()),
-            Verdict::Over => {
-                metrics.rate_limited(limit, false);
-                self.is_over = true;
-                Ok(())
-            }
-            Verdict::Refused { retry_after } => {
-                metrics.rate_limited(limit, true);
-                Err(ApiError::RateLimited { retry_after })
-            }
-        }
+        self.gate.of_token(token, address).map_err(over_limit)
     }
 
     /// Takes the whole body off the wire.
@@ -180,10 +148,7 @@ impl<'a> Passage<'a> {
 
     /// Marks the answer of a request that was over a limit, and tells of one that was slow.
     pub(super) fn end(self, route: Route, mut response: HttpResponse) -> HttpResponse {
-        if self.is_over {
-            let warning = HeaderValue::from_static("true");
-            response.headers_mut().insert(RATE_LIMIT_WARNING, warning);
-        }
+        self.gate.mark(&mut response);
         let (took, edge) = (self.began.elapsed(), &self.state.edge);
         if edge.slow.is_slow(took) {
             edge.metrics.was_slow();
@@ -200,6 +165,11 @@ impl<'a> Passage<'a> {
         }
         response
     }
+}
+
+fn over_limit(over: OverLimit) -> ApiError {
+    let OverLimit { retry_after } = over;
+    ApiError::RateLimited { retry_after }
 }
 
 /// When a request's body was complete, and until when an answer is worth something.

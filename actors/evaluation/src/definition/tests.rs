@@ -382,3 +382,57 @@ fn a_chain_names_what_a_flag_needs_in_order() {
         assert_eq!(definitions.dependency_chain(key), chain, "{key}");
     }
 }
+
+#[test]
+fn a_subject_is_shared_by_condition_and_chain() {
+    let about = |kind: Value, own: Value, properties: Value| {
+        let mut condition = json!({"properties": properties});
+        if own != json!("the flag's") {
+            condition["aggregation_group_type_index"] = own;
+        }
+        json!({"aggregation_group_type_index": kind, "groups": [condition]})
+    };
+    let plain = || json!("the flag's");
+    let flags = vec![
+        flag(1, "person", about(json!(null), plain(), json!([]))),
+        flag(2, "company", about(json!(0), plain(), json!([]))),
+        flag(3, "team", about(json!(1), json!(1), json!([]))),
+        flag(4, "mixed", about(json!(null), json!(0), json!([]))),
+        flag(
+            5,
+            "of-company",
+            about(json!(0), plain(), json!([depends(2, json!(true))])),
+        ),
+        flag(
+            6,
+            "of-mixed",
+            about(json!(null), plain(), json!([depends(4, json!(true))])),
+        ),
+        flag(7, "empty", json!({"groups": []})),
+    ];
+    let (definitions, dropped) = Definitions::compile(flags, Ok(GroupTypes::default()));
+    assert!(dropped.is_empty(), "{dropped:?}");
+    for (key, other, shared) in [
+        ("person", "person", true),
+        ("person", "empty", true),
+        ("person", "company", false),
+        ("person", "mixed", false),
+        ("person", "of-mixed", false),
+        ("company", "company", true),
+        ("company", "of-company", true),
+        ("company", "team", false),
+        ("company", "person", false),
+        ("company", "empty", false),
+        // Its condition is about groups, and it is not.
+        ("mixed", "person", false),
+        ("mixed", "company", false),
+        ("empty", "person", false),
+        ("person", "nobody", false),
+    ] {
+        assert_eq!(
+            definitions.shares_subject(key, 0, other),
+            shared,
+            "{key} {other}"
+        );
+    }
+}

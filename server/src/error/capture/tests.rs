@@ -159,6 +159,15 @@ fn every_error_has_its_answers() {
             "service_unavailable",
         ),
         (
+            CaptureError::RateLimited {
+                retry_after: Duration::from_millis(2_001),
+            },
+            429,
+            "rate limit exceeded",
+            429,
+            "rate_limit_exceeded",
+        ),
+        (
             CaptureError::TimedOut,
             503,
             "transient error, please retry",
@@ -176,17 +185,32 @@ fn every_error_has_its_answers() {
         let text = error.text();
         assert_eq!(text.status(), status, "{error}");
         let retry = text.headers().contains_key(RETRY_AFTER);
-        assert_eq!(retry, status == 503, "{error}");
+        assert_eq!(retry, [429, 503].contains(&status), "{error}");
         let text = body(text);
         assert!(text.starts_with(sentence), "{error}: {text}");
 
         let json = error.json();
         assert_eq!(json.status(), status_1, "{error}");
         let retry = json.headers().contains_key(RETRY_AFTER);
-        assert_eq!(retry, [408, 500, 503, 504].contains(&status_1), "{error}");
+        assert_eq!(
+            retry,
+            [408, 429, 500, 503, 504].contains(&status_1),
+            "{error}"
+        );
         let json: serde_json::Value = serde_json::from_str(&body(json)).unwrap();
         let expected =
             serde_json::json!({"error": tag, "error_description": text, "error_uri": ""});
         assert_eq!(json, expected, "{error}");
+    }
+}
+
+#[test]
+fn the_wait_is_told_in_whole_seconds() {
+    for (millis, seconds) in [(1, "1"), (1_000, "1"), (1_001, "2")] {
+        let retry_after = Duration::from_millis(millis);
+        let error = CaptureError::RateLimited { retry_after };
+        for answer in [error.text(), error.json()] {
+            assert_eq!(answer.headers().get(RETRY_AFTER).unwrap(), seconds);
+        }
     }
 }

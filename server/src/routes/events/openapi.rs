@@ -9,6 +9,7 @@ use crate::events::openapi::{Dropped, EventsBody, NumberedEventsBody, Taken};
 use crate::openapi::{Credential, Fault, Operation, Tag, header, needed_query, query, schemas};
 use crate::routes::faults;
 use serde_json::{Value, json};
+use std::time::Duration;
 use utoipa::openapi::schema::ObjectBuilder;
 
 /// `{"event": "$set", "distinct_id": "ada", "token": "phc_local_dev", "$set": {"plan": "pro"}}` in base64.
@@ -74,10 +75,13 @@ fn plain(id: &str, summary: &str) -> Operation {
         .answers_nothing(204, "The events of a beacon were taken.")
         .fails::<JsonError>(faults::of_any())
         .fails::<JsonError>(plain_faults(faults::broken_bodies()))
-        .fails::<JsonError>([Fault::events(
-            "unsupported_compression",
-            &CaptureError::Body(BodyError::UnsupportedCompression),
-        )])
+        .fails::<JsonError>([
+            Fault::events(
+                "unsupported_compression",
+                &CaptureError::Body(BodyError::UnsupportedCompression),
+            ),
+            Fault::events("too_many_events", &too_many()),
+        ])
 }
 
 fn in_query(id: &str) -> Operation {
@@ -114,13 +118,13 @@ fn plain_faults(bodies: Vec<(&'static str, BodyError)>) -> Vec<Fault> {
         .into_iter()
         .map(|(name, error)| (name, CaptureError::Body(error)));
     let others = [
-        ("too_many_events", too_many()),
         ("no_events", CaptureError::NoEvents),
         ("no_name", CaptureError::NoName),
         ("no_distinct_id", CaptureError::NoDistinctId),
         ("no_token", CaptureError::NoToken),
         ("different_tokens", CaptureError::DifferentTokens),
         ("unknown_token", CaptureError::UnknownToken),
+        ("rate_limited", rate_limited()),
         ("unavailable", CaptureError::Unavailable),
     ];
     let all = bodies.chain(others);
@@ -177,6 +181,7 @@ fn numbered_faults() -> Vec<Fault> {
         ("no_events", CaptureError::NoEvents),
         ("no_token", CaptureError::NoToken),
         ("unknown_token", CaptureError::UnknownToken),
+        ("rate_limited", rate_limited()),
         ("unavailable", CaptureError::Unavailable),
         ("timed_out", CaptureError::TimedOut),
     ];
@@ -207,4 +212,10 @@ fn numbered_example() -> Value {
         "event": "$set", "uuid": "0197f3c0-6d1f-7a10-8a3e-2f3f4a5b6c7d", "distinct_id": "ada",
         "timestamp": "2026-01-05T09:00:00Z", "properties": {"$set": {"plan": "enterprise"}}, "options": {},
     }]})
+}
+
+const fn rate_limited() -> CaptureError {
+    CaptureError::RateLimited {
+        retry_after: Duration::from_secs(1),
+    }
 }

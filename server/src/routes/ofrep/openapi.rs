@@ -97,7 +97,7 @@ pub(in crate::routes) fn request_faults() -> Vec<Fault> {
         ("rate_limited", faults::limited()),
         ("unknown_token", ApiError::UnknownToken),
     ];
-    all.extend(faults::overloads());
+    all.extend(faults::refusals());
     all.extend(faults::store_errors());
     all.extend(faults::key_errors(
         "feature_flag:read or feature_flag:write",

@@ -1,4 +1,5 @@
 use super::*;
+use actix_web::http::header::HeaderValue;
 
 #[test]
 fn a_client_may_shorten_its_time_but_not_lengthen_it() {

@@ -33,7 +33,7 @@ impl ToSchema for Payload {
 /// Describes the method.
 pub(in crate::routes) fn describe() -> Vec<Operation> {
     let mut errors = key_errors();
-    errors.extend(faults::overloads());
+    errors.extend(faults::refusals());
     let json = |(name, error): (&'static str, ApiError)| Fault::api(name, &error.as_json());
     let key = "The flag's key.";
     vec![
