@@ -114,10 +114,19 @@ impl TestServer {
         builder
     }
 
+    /// Prepares the proxy of `burgee shadow`; it is started with [`ServerBuilder::spawn`].
+    pub fn shadow() -> ServerBuilder {
+        Self::running("shadow")
+    }
+
     /// Prepares a server in an empty directory that is told nothing about databases.
     pub fn bare() -> ServerBuilder {
+        Self::running("serve")
+    }
+
+    fn running(name: &str) -> ServerBuilder {
         let mut command = command();
-        command.arg("serve");
+        command.arg(name);
         // Debug builds on a busy machine are slow; a test that is about waiting sets its own limits.
         command.env("BURGEE_POOL_ACQUIRE_TIMEOUT_MS", "5000");
         command.env("BURGEE_QUERY_TIMEOUT_MS", "5000");

@@ -11,7 +11,9 @@ pub mod healthcheck;
 pub mod import;
 pub mod migrate;
 pub mod openapi;
+pub mod replay;
 pub mod serve;
+pub mod shadow;
 pub mod token;
 
 use crate::config::{self as settings, Command, ConfigError, DatabaseUrl, ParseError};
@@ -109,6 +111,8 @@ pub fn run(command: Command, out: &mut (impl Write + Send), err: &mut (impl Writ
         Command::Migrate(args) => wait(migrate::run(&args, out)),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Healthcheck(args) => healthcheck::run(&args, out),
+        Command::Shadow(options) => return shadow::run(&options, out, err),
+        Command::Replay(options) => return replay::run(&options, out, err),
         Command::OpenApi => openapi::run(out),
         Command::Token(args) => wait(token::run(&args, out, err)),
     };

@@ -14,12 +14,15 @@ mod layers;
 mod lifecycle;
 mod limits;
 mod listeners;
+mod replay;
 mod replica;
 mod serve;
+mod shadow;
 mod streams;
 mod table;
 mod threads;
 mod traces;
+mod words;
 
 pub(crate) use commands::command_pool;
 pub use commands::{
@@ -30,7 +33,9 @@ pub use doctor::DoctorArgs;
 pub use faults::ConfigError;
 pub use layers::{Given, Origin, ParseError, Setting, parse};
 pub use lifecycle::LifecycleConfig;
+pub use replay::ReplayOptions;
 pub use serve::{LogConfig, LogFormat, ServeConfig, ServeOptions};
+pub use shadow::ShadowOptions;
 pub use table::settings_table;
 
 use std::fmt;

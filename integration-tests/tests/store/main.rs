@@ -22,6 +22,7 @@ mod migrations;
 mod outages;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
 mod replica;
 #[cfg(test)]
 mod tls;

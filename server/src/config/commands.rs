@@ -1,7 +1,7 @@
 //! The command line: every command and its options.
 
 use super::faults::{ConfigError, Faults};
-use super::{DatabaseUrl, DoctorArgs, ServeOptions};
+use super::{DatabaseUrl, DoctorArgs, ReplayOptions, ServeOptions, ShadowOptions};
 use crate::import::Source;
 use crate::project_file::{Format, is_scope};
 use burgee_schema::PoolConfig;
@@ -97,6 +97,23 @@ pub enum Command {
   burgee healthcheck --url http://127.0.0.1:8080/_readiness
   burgee healthcheck --url https://127.0.0.1:8080/_readiness --insecure")]
     Healthcheck(HealthcheckArgs),
+    /// Stand in front of another service and move its projects to Burgee, share by share
+    ///
+    /// A proxy. Requests for flags of projects whose share is below --percent are answered by Burgee, those of all other projects,
+    /// and every other path, by the upstream. When one fails, the other is asked. With --compare both are asked, and differences
+    /// are counted by flag and reason: GET /report on --metrics-listen, and printed at the stop. docs/migrating.md tells the whole way.
+    #[command(after_help = "Examples:
+  burgee shadow --upstream https://flags.example.com --burgee http://127.0.0.1:8080 --compare
+  burgee shadow --upstream http://old:8000 --burgee http://burgee:8080 --listen 0.0.0.0:8081 --percent 12.5 --mirror-events
+  curl -X PUT -d 25 http://127.0.0.1:9091/percent")]
+    Shadow(Box<ShadowOptions>),
+    /// Send recorded requests for flags to two servers and tell the differences
+    ///
+    /// Reads lines of JSON as `burgee shadow --record` writes them, or documents with a list `requests`. Exits with 0 when all
+    /// answers agree, with 1 when some differ, with 2 when it could not run.
+    #[command(after_help = "Example:
+  burgee replay requests.jsonl --a https://flags.example.com --b http://127.0.0.1:8080 --rate 50")]
+    Replay(Box<ReplayOptions>),
     /// Make secret tokens and personal keys
     Token(TokenArgs),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)

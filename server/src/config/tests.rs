@@ -256,6 +256,75 @@ fn the_documentation_shows_the_settings() {
     );
 }
 
+fn shadow(arguments: &[&str]) -> Result<crate::shadow::ShadowConfig, ConfigError> {
+    let line = ["burgee", "shadow"].iter().chain(arguments);
+    match Cli::try_parse_from(line).unwrap().command {
+        Command::Shadow(options) => options.resolve().map(|(config, _)| config),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_proxy_has_defaults_that_change_nothing() {
+    let sides = [
+        "--upstream",
+        "https://a.example/x/",
+        "--burgee",
+        "http://b:8080",
+    ];
+    let config = shadow(&sides).unwrap();
+    assert_eq!(config.upstream.to_string(), "https://a.example/x");
+    assert!(config.metrics_listen.ip().is_loopback() && config.listen.ip().is_loopback());
+    assert_eq!(config.percent, crate::shadow::Percent::NONE);
+    assert!(config.fallback && config.compare.is_none() && config.mirror.is_none());
+    assert!(config.record.is_none());
+    // Both sides have their time within the three seconds after which SDKs give up.
+    assert!(config.timeouts.upstream + config.timeouts.burgee < Duration::from_secs(3));
+    let more = [
+        "--percent",
+        "0.5",
+        "--compare",
+        "--ignore",
+        "reason, missing-off",
+        "--mirror-events=true",
+    ];
+    let config = shadow(&[&sides[..], &more].concat()).unwrap();
+    assert_eq!(config.percent.to_string(), "0.5");
+    let ignored = config.compare.unwrap().ignored;
+    assert!(ignored.reason && ignored.missing_off && !ignored.payload && !ignored.condition);
+}
+
+#[test]
+fn bad_settings_of_a_proxy_are_told_together() {
+    let error = shadow(&[
+        "--upstream",
+        "ftp://user:secret@a",
+        "--burgee",
+        "b",
+        "--percent",
+        "101",
+        "--ignore",
+        "payload,everything",
+        "--compare-in-flight",
+        "0",
+        "--base-path",
+        "ph",
+    ])
+    .unwrap_err()
+    .to_string();
+    for word in [
+        "--upstream",
+        "--burgee",
+        "--percent",
+        "everything",
+        "--compare-in-flight",
+        "--base-path",
+    ] {
+        assert!(error.contains(word), "{word} in {error}");
+    }
+    assert!(!error.contains("secret"), "{error}");
+}
+
 #[test]
 fn traces_go_to_the_place_for_them_below_a_base() {
     let of = |arguments: &[&str]| serve(arguments).unwrap().traces;
