@@ -30,85 +30,85 @@ fn rules_have_their_errors(kind: Kind) {
     let server = start(kind, project);
     let admin = Admin::of(&server);
     let first = "filters__groups__0__properties__0";
-    let cases = [
-        (json!({}), "required", "key"),
+    let cases: Vec<(Value, &str, String)> = vec![
+        (json!({}), "required", "key".into()),
         (
             json!({"key": "a b", "filters": {"groups": [{}]}}),
             "invalid_key",
-            "key",
+            "key".into(),
         ),
         (
             json!({"key": "taken", "filters": {"groups": [{}]}}),
             "unique",
-            "key",
+            "key".into(),
         ),
         (
             json!({"key": "new", "active": 1, "filters": {"groups": [{}]}}),
             "invalid",
-            "active",
+            "active".into(),
         ),
-        (of(json!({"groups": []})), "invalid_input", "filters"),
+        (of(json!({"groups": []})), "invalid_input", "filters".into()),
         (
             of(json!({"groups": [{"rollout_percentage": 100.5}]})),
             "invalid_input",
-            "filters__groups__0__rollout_percentage",
+            "filters__groups__0__rollout_percentage".into(),
         ),
         (
             of(json!({"groups": [{"variant": "x"}]})),
             "invalid_input",
-            "filters__groups__0__variant",
+            "filters__groups__0__variant".into(),
         ),
         (
             of(
                 json!({"groups": [{}], "multivariate": {"variants": [{"key": "a", "rollout_percentage": 99}]}}),
             ),
             "invalid_input",
-            "filters",
+            "filters".into(),
         ),
         (
             of(json!({"groups": [{}], "payloads": {"x": "1"}})),
             "invalid_input",
-            "filters__payloads__x",
+            "filters__payloads__x".into(),
         ),
         (
             of(json!({"groups": [{}], "payloads": {"true": "{"}})),
             "invalid_input",
-            "filters__payloads__true",
+            "filters__payloads__true".into(),
         ),
         (
             of(json!({"groups": [{}], "holdout": {"id": "x"}})),
             "invalid_input",
-            "filters__holdout__id",
+            "filters__holdout__id".into(),
         ),
         (
             one(filter::person("a", "like", "b")),
             "invalid_operator",
-            &format!("{first}__operator"),
+            format!("{first}__operator"),
         ),
         (
             one(filter::person("a", "regex", "(")),
             "invalid_input",
-            &format!("{first}__value"),
+            format!("{first}__value"),
         ),
         (
             one(filter::person("a", "is_date_after", "soon")),
             "invalid_date",
-            &format!("{first}__value"),
+            format!("{first}__value"),
         ),
         (
             one(filter::group("a", "exact", "b")),
             "invalid_input",
-            &format!("{first}__type"),
+            format!("{first}__type"),
         ),
         (
             one(filter::cohort(77)),
             "cohort_does_not_exist",
-            &format!("{first}__value"),
+            format!("{first}__value"),
         ),
         (
             one(filter::flag(77, true)),
             "invalid_input",
-            &format!("{first}__key"),
+            format!("{first}__key"),
         ),
     ];
     for (body, code, attr) in cases {

@@ -130,23 +130,23 @@ impl Definitions {
             .into_iter()
             .map(|(name, fault)| (name, fault.message))
             .collect();
-        for (name, fault) in found {
-            if known.contains(&(name.clone(), fault.message.clone())) {
-                continue;
-            }
-            let message = fault.message;
-            if message.contains("itself: ") {
-                let detail = format!("Circular dependencies are not allowed: {name} {message}");
-                return Err(Invalid::input("filters", detail));
-            }
-            if name == own {
-                return Err(Invalid::input(attr(&fault.path), sentence(&message)));
-            }
-            let at = if is_deleted { "deleted" } else { "filters" };
-            let detail = format!("This would break {name}: {message}");
-            return Err(Invalid::input(at, detail));
+        let mut found = found.into_iter();
+        let is_new = |(name, fault): &(String, Fault)| {
+            !known.contains(&(name.clone(), fault.message.clone()))
+        };
+        let Some((name, Fault { path, message })) = found.find(is_new) else {
+            return Ok(());
+        };
+        if message.contains("itself: ") {
+            let detail = format!("Circular dependencies are not allowed: {name} {message}");
+            return Err(Invalid::input("filters", detail));
         }
-        Ok(())
+        if name == own {
+            return Err(Invalid::input(attr(&path), sentence(&message)));
+        }
+        let at = if is_deleted { "deleted" } else { "filters" };
+        let detail = format!("This would break {name}: {message}");
+        Err(Invalid::input(at, detail))
     }
 
     /// Returns what the core finds wrong: the definition's name, and what it is, with a path inside the definition.

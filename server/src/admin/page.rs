@@ -112,7 +112,7 @@ mod tests {
         let cut = |limit, offset| PageQuery { limit, offset }.cut(vec![1, 2, 3]);
         assert_eq!(cut(2, 0), [1, 2]);
         assert_eq!(cut(2, 2), [3]);
-        assert_eq!(cut(2, 9), Vec::<i32>::new());
+        assert_eq!(cut(2, 9), [0; 0]);
     }
 
     #[test]

@@ -61,8 +61,8 @@ fn ids(query: &[(&str, &str)]) -> Vec<i32> {
 #[test]
 fn lists_show_what_is_asked_for() {
     let ada = AuthorResponse::new("ada").id.to_string();
-    type Asked<'a> = &'a [(&'a str, &'a str)];
-    let cases: [(Asked<'_>, &[i32]); 19] = [
+    type Query<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Query<'_>, &[i32]); 19] = [
         (&[], &[1, 2, 3, 4]),
         (&[("search", "CHECKOUT")], &[1, 3]),
         (&[("search", "nothing")], &[]),
@@ -79,7 +79,7 @@ fn lists_show_what_is_asked_for() {
         (&[("tags", "old")], &[]),
         (&[("evaluation_runtime", "server")], &[2]),
         (&[("evaluation_runtime", "all")], &[1, 3, 4]),
-        (&[("created_by_id", &ada)], &[1]),
+        (&[("created_by_id", ada.as_str())], &[1]),
         (&[("created_by_id", "0")], &[]),
         (
             &[("active", "true"), ("search", "e"), ("type", "boolean")],
