@@ -293,6 +293,12 @@ async fn read(state: &AppState) -> Option<(Instant, Reading)> {
 }
 
 fn readiness(state: &AppState) -> State {
+    if let Some(objection) = state.edge.lifecycle.objection() {
+        return State {
+            is: "not_ready",
+            why: Some(objection.into_owned()),
+        };
+    }
     match state.system.readiness() {
         Readiness::Ready => State {
             is: "ready",

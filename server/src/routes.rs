@@ -357,10 +357,10 @@ pub fn app(
         configure_health(config);
         configure_events(config);
         if !metrics && !admin {
-            configure_operations(config, has_console);
+            configure_metrics(config);
         }
         if !admin {
-            configure_admin(config);
+            configure_admin(config, has_console);
         }
     })
 }
@@ -381,14 +381,14 @@ pub fn admin_app(
     let has_console = state.edge.console.is_on();
     with(state, move |config| {
         configure_health(config);
-        configure_admin(config);
+        configure_admin(config, has_console);
         if !is_elsewhere {
-            configure_operations(config, has_console);
+            configure_metrics(config);
         }
     })
 }
 
-/// Builds the application that serves metrics, and the page that shows them, on an address of their own, and nothing else.
+/// Builds the application that serves metrics on an address of their own, and nothing else.
 pub fn metrics_app(
     state: AppState,
 ) -> App<
@@ -400,10 +400,7 @@ pub fn metrics_app(
         InitError = (),
     >,
 > {
-    let has_console = state.edge.console.is_on();
-    with(state, move |config| {
-        configure_operations(config, has_console)
-    })
+    with(state, configure_metrics)
 }
 
 fn with(
@@ -433,24 +430,24 @@ pub fn configure(config: &mut web::ServiceConfig) {
     configure_flags(config);
     configure_health(config);
     configure_events(config);
-    configure_operations(config, true);
-    configure_admin(config);
+    configure_metrics(config);
+    configure_admin(config, true);
     config.default_service(web::to(not_found));
 }
 
-fn configure_operations(config: &mut web::ServiceConfig, has_console: bool) {
+fn configure_metrics(config: &mut web::ServiceConfig) {
     both(config, Route::Metrics, |it| read_only(it, metrics::show));
+}
+
+/// Registers what changes the server, and what shows it to people: served on `--admin-listen` alone where that is given. Whatever
+/// needs a personal key that may write belongs here.
+fn configure_admin(config: &mut web::ServiceConfig, has_console: bool) {
+    admin::configure(config);
     if has_console {
         both(config, Route::Console, console::register_page);
         both(config, Route::ConsoleAsset, console::register_asset);
         both(config, Route::ConsoleStream, console::register_stream);
     }
-}
-
-/// Registers what changes the server, and what shows it to people: served on `--admin-listen` alone where that is given. Whatever
-/// needs a personal key that may write belongs here.
-fn configure_admin(config: &mut web::ServiceConfig) {
-    admin::configure(config);
 }
 
 fn configure_flags(config: &mut web::ServiceConfig) {

@@ -5,7 +5,7 @@
 
 mod prepare;
 mod running;
-mod signals;
+pub(crate) mod signals;
 mod watch;
 
 use crate::cli::{self, CliError};

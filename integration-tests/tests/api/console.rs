@@ -194,29 +194,54 @@ fn it_can_be_switched_off() {
     assert_eq!(server.get("/metrics").status, 200);
 }
 
-/// Who keeps metrics from clients keeps the page from them, too.
+/// Who keeps the admin side from clients keeps the page from them, too.
 #[test]
-fn it_is_where_metrics_are() {
+fn it_is_where_the_admin_side_is() {
     let database = Arc::new(Database::new(Kind::Sqlite));
     let server = server(&database)
+        .args(&["--admin-listen", "127.0.0.1:0"])
         .args(&["--metrics-listen", "127.0.0.1:0"])
         .start();
-    assert_eq!(server.get("/console/").status, 404);
-    assert_eq!(server.send(&with_key("phx_all")).status, 404);
     let log = server.log();
-    let lines = log
+    let lines: Vec<Value> = log
         .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let address = lines
-        .map(|line: Value| line.get("fields").cloned().unwrap_or(line))
-        .find(|line| line["message"] == "metrics are served")
-        .and_then(|line| Some(line["address"].as_str()?.to_owned()))
-        .unwrap();
-    let ask = |request: &Request| Connection::open(&address).exchange(request);
-    assert_eq!(ask(&Request::get("/console/")).status, 200);
-    assert_eq!(ask(&Request::get("/flags")).status, 404);
-    let mut watcher = Watcher::at(&address, &with_key("phx_watcher"));
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let address = |message: &str| {
+        let mut lines = lines.iter().map(|line| line.get("fields").unwrap_or(line));
+        let line = lines.find(|line| line["message"] == message).unwrap();
+        line["address"].as_str().unwrap().to_owned()
+    };
+    let metrics = address("metrics are served");
+    for elsewhere in [server.address(), &metrics] {
+        let ask = |request: &Request| Connection::open(elsewhere).exchange(request);
+        assert_eq!(ask(&Request::get("/console/")).status, 404);
+        assert_eq!(ask(&with_key("phx_all")).status, 404);
+    }
+    let admin = address("the admin side is served");
+    let page = Connection::open(&admin).exchange(&Request::get("/console/"));
+    assert_eq!(page.status, 200);
+    let mut watcher = Watcher::at(&admin, &with_key("phx_watcher"));
     assert_eq!(watcher.event().0, "hello");
+}
+
+/// While balancers are told, the page goes on and says so.
+#[test]
+fn draining_is_told() {
+    let database = Arc::new(Database::new(Kind::Sqlite));
+    let server = server(&database).args(&["--drain-delay-s", "3600"]).start();
+    let mut watcher = Watcher::open(&server, "phx_watcher");
+    assert_eq!(watcher.event().0, "hello");
+    server.terminate();
+    let state = loop {
+        let (name, sample) = watcher.event();
+        assert_eq!(name, "tick");
+        if sample["state"]["is"] != json!("ready") {
+            break sample["state"].clone();
+        }
+    };
+    let expected = json!({"is": "not_ready", "why": "the server is stopping"});
+    assert_eq!(state, expected);
 }
 
 #[test]

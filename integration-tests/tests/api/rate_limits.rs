@@ -211,7 +211,7 @@ fn an_address_has_a_limit_on_events() {
             .json(&json!({"context": {"targetingKey": "u"}}))
     };
     let refused = until_refused(&strict, || ofrep("203.0.113.3"));
-    assert_eq!(refused.json()["errorDetails"].is_string(), true);
+    assert!(refused.json()["errorDetails"].is_string());
     assert!(counted(&strict, "address", "refused"));
     strict.stop();
     let mild = started("--rate-limit-warn-only");

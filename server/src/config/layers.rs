@@ -185,6 +185,7 @@ pub(super) fn parse_with(
     let options = match &mut cli.command {
         Command::Serve(options) => options,
         Command::Config(args) => &mut args.serve,
+        Command::Doctor(args) => &mut args.serve,
         _ if layer.faults.is_empty() => return Ok(cli),
         _ => return Err(ParseError::File(ConfigError(layer.faults))),
     };

@@ -70,10 +70,10 @@ pub struct ServeOptions {
         value_name = "PATH"
     )]
     base_path: String,
-    /// Serve /metrics and /console/ on this address and port, and not on the main one
+    /// Serve /metrics on this address and port, and not on the main one
     #[arg(long, env = "BURGEE_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<String>,
-    /// Whether the live page at /console/ is served, where metrics are
+    /// Whether the live page of this instance is served at /console/, beside the admin API
     #[arg(long, env = "BURGEE_CONSOLE", default_value = "on", value_name = "ON")]
     console: String,
     /// Keep the last known definitions in this directory, and start from them while the database is away

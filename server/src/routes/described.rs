@@ -8,11 +8,14 @@ use crate::openapi::Operation;
 
 /// Routes that are not described, each with its reason.
 pub(crate) const UNDESCRIBED: [(Route, &str); 3] = [
-    (Route::Console, "a page for people"),
+    (
+        Route::Console,
+        "a page for people, which changes as they need it",
+    ),
     (Route::ConsoleAsset, "what that page is made of"),
     (
         Route::ConsoleStream,
-        "what that page shows, in a form of its own",
+        "what that page shows, in a form that changes with it",
     ),
 ];
 

@@ -11,6 +11,7 @@ use super::paths::{PathKind, Target};
 use super::share::{Percent, Split};
 use super::{CompareConfig, MirrorConfig, ShadowConfig, Timeouts, admin};
 use crate::peer::{Connector, Peer, PoolLimits, Question};
+use crate::startup::signals::Signals;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
@@ -138,8 +139,10 @@ async fn handle(worker: Data<Worker>, request: HttpRequest, payload: Payload) ->
     }
 }
 
-/// Serves until a signal says to stop; requests under way end first. Prints the report at the end.
+/// Serves until a signal says to stop; requests under way end first. Prints the report at the end. A second signal ends the process
+/// at once.
 pub async fn serve(config: &ShadowConfig, out: &mut impl Write) -> Result<(), ShadowError> {
+    let signals = Signals::listen().map_err(ShadowError::Serve)?;
     let connector = connector(config)?;
     let (stop, stopping) = watch::channel(false);
     let mut parts = Parts::new(config, &connector)?;
@@ -148,7 +151,7 @@ pub async fn serve(config: &ShadowConfig, out: &mut impl Write) -> Result<(), Sh
     let server = listen(config, &shared, &connector)?;
     let admin_handle = admin.handle();
     actix_web::rt::spawn(admin);
-    actix_web::rt::spawn(stop_on_signal(server.handle(), stop));
+    actix_web::rt::spawn(stop_on_signal(signals, server.handle(), stop));
     let ended = server.await.map_err(ShadowError::Serve);
     parts.aside.finish(config.shutdown_timeout).await;
     let report = shared.report_text();
@@ -367,23 +370,11 @@ fn listen_for_operators(
     Ok(server.run())
 }
 
-/// Waits for SIGTERM or Ctrl-C, says so to those who wait for it, and lets requests under way end.
-async fn stop_on_signal(server: ServerHandle, stop: watch::Sender<bool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(error) => {
-                tracing::error!(%error, "SIGTERM cannot be listened for");
-                std::future::pending().await
-            }
-        }
-    };
-    tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+/// Waits for a signal, says so to those who wait for it, and lets requests under way end; a second signal ends everything.
+async fn stop_on_signal(mut signals: Signals, server: ServerHandle, stop: watch::Sender<bool>) {
+    signals.next().await;
     tracing::info!("stopping; requests under way end first");
+    actix_web::rt::spawn(signals.exit_at_next());
     stop.send_replace(true);
     server.stop(true).await;
 }

@@ -6,14 +6,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM and Ctrl-C, from the moment on at which they are listened for.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     /// Begins to listen; from now on neither of them ends the process by itself.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -21,7 +21,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -29,7 +29,7 @@ impl Signals {
     }
 
     /// Ends the process at the next one, whatever is under way: whoever asks twice does not want to wait.
-    pub(super) async fn exit_at_next(mut self) {
+    pub(crate) async fn exit_at_next(mut self) {
         self.next().await;
         tracing::error!(
             "told to stop a second time: ending at once, with requests and events under way"

@@ -67,7 +67,7 @@ fn inside(root: &Path) -> Command {
     for (name, value) in image_environment() {
         command.env(name, value);
     }
-    command.env("PATH", std::env::var("PATH").unwrap_or_default());
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }
 

@@ -61,7 +61,8 @@ fn ids(query: &[(&str, &str)]) -> Vec<i32> {
 #[test]
 fn lists_show_what_is_asked_for() {
     let ada = AuthorResponse::new("ada").id.to_string();
-    let cases: [(&[(&str, &str)], &[i32]); 19] = [
+    type Asked<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Asked<'_>, &[i32]); 19] = [
         (&[], &[1, 2, 3, 4]),
         (&[("search", "CHECKOUT")], &[1, 3]),
         (&[("search", "nothing")], &[]),

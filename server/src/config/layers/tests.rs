@@ -189,6 +189,15 @@ fn other_commands_take_what_they_share_and_refuse_a_bad_file() {
 }
 
 #[test]
+fn the_doctor_looks_at_the_file_as_the_server_would() {
+    let bad = Desk::with("lisen = 'x'\npool_size = 'many'");
+    match bad.parse(&["doctor"], &[]).unwrap().command {
+        Command::Doctor(args) => assert_eq!(args.serve.resolve().unwrap_err().0.len(), 2),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn what_is_secret_is_not_shown() {
     let desk = Desk::with("database_url = 'postgres://u:hunter2@h/d?password=hunter2'");
     let options = desk.serve(&[], &[]);

@@ -20,7 +20,7 @@ const WHY = {
   stopping: 'This server is stopping',
   full: 'The server has no place for another page now',
   busy: 'Too many requests from this address',
-  error: 'The server answered with an error',
+  error: 'The server cannot check the key now',
   lost: 'The connection is lost',
 };
 

@@ -6,9 +6,10 @@ const LONGEST_PAUSE = 30_000;
 
 // Why there is no stream.
 class Refused extends Error {
-  constructor(status, detail) {
+  constructor(response, detail) {
     super(detail);
-    this.status = status;
+    this.status = response.status;
+    this.isFull = response.headers.has('Retry-After');
   }
 }
 
@@ -65,7 +66,7 @@ export class Feed {
           if (!this.#closed) this.#told.refused(error.status, error.message);
           return;
         }
-        why = error.status === 429 ? 'busy' : error.status === 503 || error.status === 504 ? 'full' : 'error';
+        why = error.status === 429 ? 'busy' : error.isFull ? 'full' : 'error';
       } else {
         why = 'lost';
       }
@@ -109,7 +110,7 @@ export class Feed {
       const headers = { Authorization: `Bearer ${this.#key}`, Accept: 'text/event-stream' };
       const options = { headers, signal, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' };
       const response = await fetch(this.#address, options);
-      if (!response.ok) throw new Refused(response.status, await detail(response));
+      if (!response.ok) throw new Refused(response, await detail(response));
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let [rest, why] = ['', 'lost'];
       for (;;) {

@@ -36,7 +36,7 @@ export function recent(samples) {
 // Each rule looks at the last seconds, and says something or nothing.
 const RULES = [
   function serves(samples, last) {
-    if (last.state.is === 'not_ready') return ['act', `It does not serve flags: ${last.state.why ?? 'not ready'}`, 'definitions'];
+    if (last.state.is === 'not_ready') return ['act', `Not ready: ${last.state.why ?? 'no reason is known'}`, 'definitions'];
     if (last.state.is === 'stale') return ['look', `Definitions may be out of date: last known to be current ${seconds(last.definitions.age)} ago`, 'definitions'];
   },
   function refuses(samples) {

@@ -85,7 +85,7 @@ fn conditions_of_a_switch() {
         (r#"{">": [-5, {"var": "n"}]}"#, &["n lt -5 100%"]),
         (
             r#"{"<": [1, {"var": "n"}, 1e3]}"#,
-            &["n gt 1 & n lt 1e3 100%"],
+            &["n gt 1 & n lt 1000.0 100%"],
         ),
         (
             r#"{"!": [{">": [{"var": "n"}, 5]}]}"#,
@@ -301,7 +301,10 @@ fn kinds_of_values() {
     assert_eq!(conditions(&project), [""; 0]);
     assert!(notes[0].contains("no variant is served"), "{notes:?}");
     let (_, notes) = one(r#""state": "ON", "variants": {}"#);
-    assert!(notes[0].contains("`state`"), "{notes:?}");
+    assert!(
+        notes[0].contains("state: neither ENABLED nor DISABLED"),
+        "{notes:?}"
+    );
 }
 
 #[test]

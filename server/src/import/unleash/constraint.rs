@@ -61,19 +61,22 @@ impl Reader {
 
     /// Returns whether a moment is past. One that is to come cannot be waited for by a condition.
     fn time(&self, node: &Node, operator: &str) -> Result<Rule, String> {
+        let when_past = match operator {
+            "DATE_AFTER" => Rule::Always,
+            "DATE_BEFORE" => Rule::Never,
+            _ => {
+                return Err(format!(
+                    "{operator} of `currentTime` has no counterpart here"
+                ));
+            }
+        };
         let value = value(node)?;
-        let moment = moment(value)?;
-        let is_past = moment < self.now;
-        match operator {
-            "DATE_AFTER" if is_past => Ok(Rule::Always),
-            "DATE_BEFORE" if is_past => Ok(Rule::Never),
-            "DATE_AFTER" | "DATE_BEFORE" => Err(format!(
-                "{operator}: conditions do not know the time, and {value} is to come"
-            )),
-            _ => Err(format!(
-                "{operator} of `currentTime` has no counterpart here"
-            )),
+        if moment(value)? < self.now {
+            return Ok(when_past);
         }
+        Err(format!(
+            "{operator}: conditions do not know the time, and {value} is to come"
+        ))
     }
 }
 
