@@ -13,6 +13,7 @@ pub mod filters;
 pub mod flag;
 pub mod list;
 pub mod members;
+pub mod openapi;
 pub mod page;
 pub mod person;
 pub mod project;

@@ -108,7 +108,7 @@ fn scheme(credential: Credential) -> SecurityScheme {
     };
     let named = |name| ApiKeyValue::with_description(name, credential.about());
     match credential {
-        Credential::Key | Credential::ProjectToken => bearer(),
+        Credential::Key | Credential::PersonalKey | Credential::ProjectToken => bearer(),
         Credential::ApiKey => SecurityScheme::ApiKey(ApiKey::Header(named("X-API-Key"))),
         Credential::TokenInQuery => SecurityScheme::ApiKey(ApiKey::Query(named("token"))),
     }

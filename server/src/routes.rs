@@ -24,6 +24,8 @@ mod query;
 mod streams;
 
 pub use admin::AdminRoute;
+#[cfg(test)]
+pub(crate) use described::UNDESCRIBED;
 pub(crate) use described::{describe, described};
 
 use crate::error::ApiError;

@@ -16,7 +16,7 @@ TOKEN = "phc_local_dev"
 FLAGS = ["dark-mode", "pricing-page", "express-payment", "welcome-tour", "summer-banner"]
 PERSONS = ["ada", "grace", "linus", "anon-linus"]
 
-IN_PATHS = {"token": [TOKEN], "project": ["@current", "1"], "key": FLAGS, "part": ["start.js", "style.css"]}
+IN_PATHS = {"token": [TOKEN], "project": ["@current", "1"], "key": FLAGS, "part": ["start.js", "style.css"], "id": ["1", "2", "3"]}
 TOKENS = ("token", "api_key", "$token")
 
 

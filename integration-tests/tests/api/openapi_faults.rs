@@ -14,7 +14,11 @@ use std::sync::Arc;
 on_both_databases!(every_documented_error_is_reached);
 
 /// Errors that no request brings about, each with where it is tested instead.
-const UNREACHABLE: [(&str, &str); 2] = [
+const UNREACHABLE: [(&str, &str); 3] = [
+    (
+        "database",
+        "a statement that fails: there is none that a request could make fail",
+    ),
     ("internal", "a crash: server/src/routes/tests.rs makes one"),
     (
         "unexpected",
@@ -206,6 +210,7 @@ fn refused_by_content(reached: &mut Reached<'_>, server: &TestServer) {
     refused_by_body(reached, server);
     refused_by_members(reached, server);
     refused_by_key(reached, server);
+    refused_by_rules(reached, server);
     reached.by(server, "unknown_project", |_, draft| {
         draft.path = draft.path.replace("phc_local_dev", "phc_nobody");
     });
@@ -304,8 +309,43 @@ fn refused_by_members(reached: &mut Reached<'_>, server: &TestServer) {
     }
 }
 
+/// What the rules of the admin API do not allow.
+fn refused_by_rules(reached: &mut Reached<'_>, server: &TestServer) {
+    reached.by(server, "no_such_object", |_, draft| {
+        draft.path = draft.path.replace("@current", "1");
+        draft.bearer("phx_other");
+    });
+    for (fault, body) in [
+        ("required", json!({})),
+        (
+            "unique",
+            json!({"key": "pricing-page", "filters": {"groups": [{}]}}),
+        ),
+        ("invalid_key", json!({"key": "a b"})),
+        (
+            "invalid_input",
+            json!({"key": "a-b", "archived": true, "active": true}),
+        ),
+        ("blank", json!({"name": " ", "is_static": true})),
+        ("conflict", json!({"version": 0})),
+    ] {
+        reached.by(server, fault, |_, draft| set_json(draft, body.to_string()));
+    }
+    reached.by(server, "upload_too_large", |_, draft| {
+        let name = "a".repeat((1 << 20) + 1);
+        draft.content_type = Some("multipart/form-data; boundary=b".to_owned());
+        let form = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n{name}\r\n--b--\r\n"
+        );
+        draft.body = Some(form.into_bytes());
+    });
+}
+
 /// Says a token that no project has, or another credential, where this operation looks for one.
 fn set_token(operation: &Operation<'_>, draft: &mut Draft, token: Option<&str>) {
+    if operation.described["tags"][0] == "admin" {
+        return draft.bearer(token.unwrap_or_default());
+    }
     let event = json!({"event": "a", "distinct_id": "a", "token": token});
     match (is_events(operation), is_openfeature(operation)) {
         (true, _) if is_events_v1(operation) => match token {
@@ -343,7 +383,7 @@ fn refused_by_key(reached: &mut Reached<'_>, server: &TestServer) {
     for (fault, key) in [
         ("invalid_personal_key", "phx_nobody"),
         ("invalid_secret_key", "phs_nobody"),
-        ("missing_scope", "phx_cohorts"),
+        ("missing_scope", "phx_nothing"),
     ] {
         reached.by(server, fault, |_, draft| draft.bearer(key));
     }
@@ -468,6 +508,7 @@ fn refused_in_outage(
         ("BURGEE_POOL_ACQUIRE_TIMEOUT_MS", "600000"),
         ("BURGEE_QUERY_TIMEOUT_MS", "600000"),
         ("BURGEE_REQUEST_TIMEOUT_MS", "500"),
+        ("BURGEE_ADMIN_TIMEOUT_MS", "500"),
         ("BURGEE_EVENT_TIMEOUT_MS", "500"),
     ] {
         server = server.env(name, value);

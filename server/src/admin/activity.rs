@@ -6,28 +6,34 @@ use burgee_schema::models::{ActivityRow, ChangeKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// One entry: who did what, and when.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Activity)]
 pub struct ActivityResponse {
     /// Its place in the order of changes.
     pub id: i64,
     /// Who did it; null for the command line.
+    #[schema(required)]
     pub user: Option<AuthorResponse>,
     /// `created`, `updated` or `deleted`.
     pub activity: &'static str,
     /// What was changed: `FeatureFlag`, `Cohort`, `Project` or `PersonalAPIKey`.
     pub scope: &'static str,
     /// The id of the flag, cohort or project.
+    #[schema(required)]
     pub item_id: Option<String>,
     /// What about it.
     pub detail: ActivityDetail,
     /// When, RFC 3339.
+    #[schema(required)]
     pub created_at: Option<String>,
 }
 
 /// What was changed about something.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ActivityDetail)]
 pub struct ActivityDetail {
     /// Its key or id.
     pub name: String,
@@ -36,7 +42,8 @@ pub struct ActivityDetail {
 }
 
 /// One member, before and after.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = FieldChange)]
 pub struct FieldChange {
     /// The same as the entry's scope.
     pub r#type: &'static str,
@@ -45,8 +52,10 @@ pub struct FieldChange {
     /// The member's name.
     pub field: String,
     /// What it was; null when it was not.
+    #[schema(value_type = serde_json::Value)]
     pub before: Option<Box<RawValue>>,
     /// What it is since; null when it is not any more.
+    #[schema(value_type = serde_json::Value)]
     pub after: Option<Box<RawValue>>,
 }
 

@@ -9,6 +9,7 @@ use crate::project_file::{Node, Value};
 use burgee_schema::models::{CohortRecord, CohortRow};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// How long texts may be, in characters.
 const MAX_NAME: usize = 400;
@@ -209,7 +210,8 @@ pub struct CohortChange {
 }
 
 /// A cohort.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Cohort)]
 pub struct CohortResponse {
     /// Its id.
     pub id: i64,
@@ -218,38 +220,48 @@ pub struct CohortResponse {
     /// What it is for.
     pub description: String,
     /// Who is in it, by properties.
+    #[schema(value_type = Option<serde_json::Value>, required)]
     pub filters: Option<Box<RawValue>>,
     /// The older form of the same; read only.
+    #[schema(value_type = serde_json::Value)]
     pub groups: Box<RawValue>,
     /// Whether it is hidden everywhere.
     pub deleted: bool,
     /// Whether who is in it is a stored list.
     pub is_static: bool,
     /// How many persons the stored list has; null for a cohort by properties.
+    #[schema(required)]
     pub count: Option<i64>,
     /// Always false.
     pub is_calculating: bool,
     /// Grows by one with each change of the definition.
     pub version: i64,
     /// When it was created, RFC 3339.
+    #[schema(required)]
     pub created_at: Option<String>,
     /// Who created it.
+    #[schema(required)]
     pub created_by: Option<AuthorResponse>,
     /// When its stored list was last changed by hand, RFC 3339.
+    #[schema(required)]
     pub last_calculation: Option<String>,
     /// Always 0.
     pub errors_calculating: u8,
     /// What kind of cohort it is, where that was written.
+    #[schema(required)]
     pub cohort_type: Option<String>,
     /// Always empty.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub experiment_set: [(); 0],
     /// What became of the persons that this request named; absent when it named none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub import: Option<ImportResponse>,
 }
 
 /// What became of persons that were named to be members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = CohortImport)]
 pub struct ImportResponse {
     /// How many names there were.
     pub received: u64,
@@ -330,7 +342,8 @@ impl RemovePersonRequest {
 }
 
 /// What became of a change of members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = CohortMembers)]
 pub struct MembersResponse {
     /// Always true.
     pub success: bool,

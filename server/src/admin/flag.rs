@@ -9,6 +9,7 @@ use burgee_schema::models::{FlagDetails, FlagRecord, FlagRow};
 use serde::Serialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// How long texts may be, in characters, and lists, in entries.
 const MAX_KEY: usize = 400;
@@ -286,7 +287,8 @@ fn texts(json: &str) -> Vec<String> {
 }
 
 /// A flag.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Flag)]
 pub struct FlagResponse {
     /// Its id.
     pub id: i32,
@@ -295,6 +297,7 @@ pub struct FlagResponse {
     /// Its key.
     pub key: String,
     /// Condition sets, variants, payloads, and what else was written.
+    #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
     pub filters: Box<RawValue>,
     /// Whether it is hidden everywhere.
     pub deleted: bool,
@@ -303,14 +306,19 @@ pub struct FlagResponse {
     /// Whether it is archived.
     pub archived: bool,
     /// Who created it; null when it was not by a key, or is not known.
+    #[schema(required)]
     pub created_by: Option<AuthorResponse>,
     /// When, RFC 3339.
+    #[schema(required)]
     pub created_at: Option<String>,
     /// When it was changed last, RFC 3339.
+    #[schema(required)]
     pub updated_at: Option<String>,
     /// Who changed it last.
+    #[schema(required)]
     pub last_modified_by: Option<AuthorResponse>,
     /// When an SDK last said that it had asked for it, RFC 3339.
+    #[schema(required)]
     pub last_called_at: Option<String>,
     /// Grows by one with each change.
     pub version: i64,
@@ -325,12 +333,14 @@ pub struct FlagResponse {
     /// The same under its older name.
     pub evaluation_tags: Vec<String>,
     /// Null, `distinct_id` or `device_id`.
+    #[schema(required)]
     pub bucketing_identifier: Option<String>,
     /// Whether it is asked for its payload alone.
     pub is_remote_configuration: bool,
     /// Always false.
     pub has_encrypted_payloads: bool,
     /// The rollout percentage of the first condition set, for older readers.
+    #[schema(value_type = Option<f64>, required)]
     pub rollout_percentage: Option<Number>,
     /// `ACTIVE` or `INACTIVE`.
     pub status: &'static str,
@@ -339,16 +349,22 @@ pub struct FlagResponse {
     /// Always `manager`.
     pub user_access_level: &'static str,
     /// Always empty.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub experiment_set: [(); 0],
     /// Always empty.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub surveys: [(); 0],
     /// Always empty.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub features: [(); 0],
     /// Always empty.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub rollback_conditions: [(); 0],
     /// Always empty.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub analytics_dashboards: [(); 0],
     /// Always null.
+    #[schema(required)]
     pub usage_dashboard: Option<i64>,
 }
 

@@ -1,6 +1,7 @@
 //! Pages of lists: `limit` and `offset`, and the addresses of the neighbours.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How many entries a page has that says nothing about it.
 const DEFAULT_LIMIT: i64 = 100;
@@ -40,13 +41,15 @@ impl PageQuery {
 }
 
 /// A part of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Page<T> {
     /// How many entries the whole list has.
     pub count: i64,
     /// The address of the next part; null behind the last.
+    #[schema(required)]
     pub next: Option<String>,
     /// The address of the part before; null before the first.
+    #[schema(required)]
     pub previous: Option<String>,
     /// The entries.
     pub results: Vec<T>,

@@ -4,6 +4,7 @@ use super::time;
 use burgee_schema::models::FullPerson;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What tells the UUIDs of persons from all others; the low half of the bits is the person's id.
@@ -34,7 +35,8 @@ pub fn parse_id(text: &str) -> Option<i64> {
 }
 
 /// A person.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Person)]
 pub struct PersonResponse {
     /// Its id, the number.
     pub id: i64,
@@ -45,8 +47,10 @@ pub struct PersonResponse {
     /// Its distinct ids, in their order.
     pub distinct_ids: Vec<String>,
     /// Its properties, as they were written.
+    #[schema(value_type = serde_json::Value)]
     pub properties: Box<RawValue>,
     /// When it was created, RFC 3339.
+    #[schema(required)]
     pub created_at: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 use burgee_schema::fingerprint::of_presented;
 use burgee_schema::models::{GroupTypeRow, ProjectRow};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What stands for an organization: everything on one server belongs to one.
@@ -10,7 +11,8 @@ const ORGANIZATION: Uuid = Uuid::from_u128(0x0000_0000_0000_8000_8000_0000_0000_
 const ORGANIZATION_NAME: &str = "Burgee";
 
 /// A project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Project)]
 pub struct ProjectResponse {
     /// Its id.
     pub id: i64,
@@ -21,6 +23,7 @@ pub struct ProjectResponse {
     /// Its public token.
     pub api_token: String,
     /// Always null: of secret keys only digests are stored.
+    #[schema(required)]
     pub secret_api_token: Option<String>,
     /// Its time zone, an IANA name.
     pub timezone: String,
@@ -40,7 +43,8 @@ impl From<ProjectRow> for ProjectResponse {
 }
 
 /// Whose a key is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = KeyHolder)]
 pub struct UserResponse {
     /// A number that stands for the key's label.
     pub id: u32,
@@ -57,7 +61,8 @@ pub struct UserResponse {
 }
 
 /// What stands for an organization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Organization)]
 pub struct OrganizationResponse {
     /// Its id.
     pub id: String,
@@ -89,7 +94,8 @@ impl UserResponse {
 }
 
 /// Who did something: a key, by its label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Author)]
 pub struct AuthorResponse {
     /// A number that stands for the label, the same on all instances.
     pub id: u32,
@@ -126,15 +132,18 @@ impl AuthorResponse {
 }
 
 /// A group type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = GroupType)]
 pub struct GroupTypeResponse {
     /// Its name.
     pub group_type: String,
     /// Its index, 0 to 4.
     pub group_type_index: i16,
     /// Always null.
+    #[schema(required)]
     pub name_singular: Option<String>,
     /// Always null.
+    #[schema(required)]
     pub name_plural: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! An error as the document shows it: read off the answer that the error itself makes.
 
-use crate::error::{ApiError, CaptureError};
+use crate::error::{AdminError, ApiError, CaptureError};
 use crate::ofrep::OfrepError;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -30,6 +30,11 @@ impl Fault {
     /// An error in the words of OpenFeature; `key` is the flag that was asked for.
     pub(crate) fn ofrep(name: &'static str, error: &OfrepError, key: Option<&str>) -> Self {
         Self::of(name, error.to_string(), error.respond(key))
+    }
+
+    /// An error of the admin API.
+    pub(crate) fn admin(name: &'static str, error: &AdminError) -> Self {
+        Self::of(name, error.to_string(), error.error_response())
     }
 
     /// An error of the event endpoints of version 0.

@@ -26,16 +26,18 @@ pub(crate) enum Tag {
     Definitions,
     Browser,
     Events,
+    Admin,
     Operations,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Flags,
         Self::OpenFeature,
         Self::Definitions,
         Self::Browser,
         Self::Events,
+        Self::Admin,
         Self::Operations,
     ];
 
@@ -46,6 +48,7 @@ impl Tag {
             Self::Definitions => "definitions",
             Self::Browser => "browser",
             Self::Events => "events",
+            Self::Admin => "admin",
             Self::Operations => "operations",
         }
     }
@@ -63,6 +66,9 @@ impl Tag {
             Self::Events => {
                 "Events that change persons, groups and counters; all others are dropped."
             }
+            Self::Admin => {
+                "Flags, cohorts, persons and projects for people and their scripts. The same answers under `/api/environments`."
+            }
             Self::Operations => "For those who run the server.",
         }
     }
@@ -72,14 +78,16 @@ impl Tag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Credential {
     Key,
+    PersonalKey,
     ProjectToken,
     ApiKey,
     TokenInQuery,
 }
 
 impl Credential {
-    pub(super) const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Key,
+        Self::PersonalKey,
         Self::ProjectToken,
         Self::ApiKey,
         Self::TokenInQuery,
@@ -88,6 +96,7 @@ impl Credential {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
+            Self::PersonalKey => "personal_key",
             Self::ProjectToken => "project_token",
             Self::ApiKey => "api_key",
             Self::TokenInQuery => "token_in_query",
@@ -99,6 +108,7 @@ impl Credential {
             Self::Key => {
                 "A project's secret key (`phs_…`), or a personal key (`phx_…`) whose scopes allow it."
             }
+            Self::PersonalKey => "A personal key (`phx_…`) whose scopes allow it.",
             Self::ProjectToken => "A project's public token (`phc_…`).",
             Self::ApiKey => "A project's public token, its secret key, or a personal key.",
             Self::TokenInQuery => "A project's public token, where a browser can set no header.",

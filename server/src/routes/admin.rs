@@ -7,6 +7,7 @@ mod activity;
 mod cohorts;
 mod flags;
 mod members;
+pub(super) mod openapi;
 mod persons;
 mod projects;
 mod upload;

@@ -1,18 +1,33 @@
 //! Where the OpenAPI document finds what each route says of itself. A route that nobody describes does not compile.
 
-use super::{Route, browser, definitions, docs, events, flags, health, ofrep, payload, streams};
+use super::{
+    AdminRoute, Route, admin, browser, definitions, docs, events, flags, health, ofrep, payload,
+    streams,
+};
 use crate::openapi::Operation;
 
-/// Returns every route that the OpenAPI document has to describe: all of them but for the live page, which is for people, and whose
-/// stream changes with it. Whatever has an enumeration of its own is added here, and the document and its tests follow.
+/// Routes that are not described, each with its reason.
+pub(crate) const UNDESCRIBED: [(Route, &str); 3] = [
+    (
+        Route::Console,
+        "a page for people, which changes as they need it",
+    ),
+    (Route::ConsoleAsset, "what that page is made of"),
+    (
+        Route::ConsoleStream,
+        "what that page shows, in a form that changes with it",
+    ),
+];
+
+/// Returns every route that the OpenAPI document has to describe. Whatever has an enumeration of its own is added
+/// here, and the document and its tests follow.
 pub(crate) fn described() -> impl Iterator<Item = Route> {
-    let all = Route::ALL.into_iter();
-    all.filter(|route| {
-        !matches!(
-            route,
-            Route::Console | Route::ConsoleAsset | Route::ConsoleStream
-        )
-    })
+    let undescribed = |route: &Route| UNDESCRIBED.iter().any(|(it, _)| it == route);
+    let admin = AdminRoute::ALL.into_iter().map(Route::Admin);
+    Route::ALL
+        .into_iter()
+        .filter(move |route| !undescribed(route))
+        .chain(admin)
 }
 
 /// Returns what the methods of a route take and answer, for the OpenAPI document. `OPTIONS` and `HEAD` are left out: they answer
@@ -51,7 +66,9 @@ pub(crate) fn describe(route: Route) -> Vec<Operation> {
         | Route::Metrics
         | Route::Index => health::openapi::describe(route),
         Route::OpenApi | Route::Docs | Route::DocsPart => docs::openapi::describe(route),
-        Route::Console | Route::ConsoleAsset | Route::ConsoleStream => Vec::new(),
-        Route::Admin(_) | Route::Unmatched => Vec::new(),
+        Route::Admin(route) => admin::openapi::describe(route),
+        Route::Console | Route::ConsoleAsset | Route::ConsoleStream | Route::Unmatched => {
+            Vec::new()
+        }
     }
 }
