@@ -21,6 +21,11 @@ impl ClientProgram {
         )
     }
 
+    /// Lines of Python, for the same environment.
+    pub fn python_lines(lines: &str) -> Self {
+        Self::new(&here(".venv/bin/python")).arg("-c").arg(lines)
+    }
+
     /// The program that checks a server against its own OpenAPI document; it has a Python environment to itself.
     pub fn openapi() -> Self {
         let mut program = Self::new(&here(".venv-openapi/bin/python"));

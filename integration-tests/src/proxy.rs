@@ -46,7 +46,8 @@ impl Proxy {
     pub fn url(&self, url: &str) -> String {
         let (before, rest) = url.split_once('@').expect("a URL with a user");
         let (_, name) = rest.split_once('/').expect("a URL with a database");
-        format!("{before}@{}/{name}", self.address)
+        // It reads along, so nothing may be hidden from it.
+        format!("{before}@{}/{name}?sslmode=disable", self.address)
     }
 }
 

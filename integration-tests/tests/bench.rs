@@ -97,7 +97,7 @@ fn persons() {
 
 #[test]
 fn growth() {
-    compare("growth", &["flag", "dependency", "member"], &[]);
+    compare("growth", &["flag", "dependency", "split", "member"], &[]);
 }
 
 #[test]

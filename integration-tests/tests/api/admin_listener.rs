@@ -26,7 +26,7 @@ fn metrics_move_there_and_flags_do_not() {
         ("/_readiness", 200, 200),
         ("/flags", 200, 404),
         ("/flags/definitions", 401, 404),
-        ("/", 200, 404),
+        ("/", 200, 200),
     ] {
         let main = status(server.address(), path);
         assert_eq!((main, status(&admin, path)), (on_main, on_admin), "{path}");

@@ -1,5 +1,6 @@
 //! The first minutes: `burgee serve --demo`, and the first request of the README with the answer printed there.
 
+use burgee_integration_tests::clients::ClientProgram;
 use burgee_integration_tests::deadline::eventually;
 use burgee_integration_tests::http::{Connection, Request};
 use burgee_integration_tests::{Kind, TestServer, program_path};
@@ -119,6 +120,19 @@ fn the_first_request_of_the_readme_gets_its_answer() {
     let answer = server.send(&request_of(block(part, "sh")));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(settle(answer.json()), settle(expected));
+}
+
+#[test]
+fn the_first_flag_of_the_readme_comes_by_an_sdk() {
+    let readme = repository_file("README.md");
+    let (_, rest) = readme.split_once("<!-- first-flag -->").expect("a marker");
+    let (part, _) = rest.split_once("<!-- /first-flag -->").expect("its end");
+    let server = TestServer::bare().arg("--demo").start();
+    let code = block(part, "python").replace("127.0.0.1:8080", server.address());
+    let finished = ClientProgram::python_lines(&code)
+        .run(|_| {})
+        .expect_code(0);
+    assert_eq!(finished.stdout, block(part, "text"), "{code}");
 }
 
 /// On a terminal the demo prints a request to paste and the answer it will give; Python's `pty` is the terminal here.

@@ -216,6 +216,17 @@ impl Operation {
         self.answers_with(status, about, "application/json", schema, example)
     }
 
+    /// Answers with a generic type of others, whose name does not tell what it holds: its schema stands where it is used.
+    pub(crate) fn answers_generic<T: ToSchema, Of: ToSchema>(
+        mut self,
+        status: u16,
+        about: &str,
+        example: Value,
+    ) -> Self {
+        self.refer::<Of>();
+        self.answers_with(status, about, "application/json", T::schema(), example)
+    }
+
     /// Answers with a text of some type.
     pub(crate) fn answers_text(
         self,

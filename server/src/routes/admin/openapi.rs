@@ -324,6 +324,7 @@ fn history(operation: Operation, id: Option<&str>) -> Operation {
 /// Answers with a part of a list, in a project, or of what has an id there.
 fn paged<T>(operation: Operation, id: Option<&str>, entry: &Value) -> Operation
 where
+    T: ToSchema,
     Page<T>: ToSchema,
 {
     let id = id.map(|example| path("id", "The id.", example));
@@ -333,6 +334,7 @@ where
 
 fn with_page<T>(operation: Operation, entry: &Value) -> Operation
 where
+    T: ToSchema,
     Page<T>: ToSchema,
 {
     let page = json!({"count": 1, "next": null, "previous": null, "results": [entry]});
@@ -349,7 +351,7 @@ where
                 "How many entries of the list come before.",
             ),
         ])
-        .answers::<Page<T>>(200, "A part of the list.", page)
+        .answers_generic::<Page<T>, T>(200, "A part of the list.", page)
 }
 
 fn project_in_path() -> Parameter {
