@@ -337,75 +337,21 @@ fn is_path_of(path: &str, pattern: &str) -> bool {
     }
 }
 
-/// Builds the whole application of one HTTP worker: shared state, middleware, routes.
+/// Which of its addresses a server answers on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one that clients know: everything that has no address of its own.
+    Main,
+    /// `--admin-listen`: what changes and shows the server.
+    Admin,
+    /// `--metrics-listen`: metrics, and nothing else.
+    Metrics,
+}
+
+/// Builds the application of one HTTP worker: shared state, middleware, and the routes of this side.
 pub fn app(
     state: AppState,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = Error,
-        InitError = (),
-    >,
-> {
-    let settings = &state.edge.config;
-    let (metrics, admin) = (settings.metrics_elsewhere, settings.admin_elsewhere);
-    let has_console = state.edge.console.is_on();
-    with(state, move |config| {
-        configure_flags(config);
-        configure_health(config);
-        configure_events(config);
-        if !metrics && !admin {
-            configure_metrics(config);
-        }
-        if !admin {
-            configure_admin(config, has_console);
-        }
-    })
-}
-
-/// Builds the application that changes and shows the server on an address of its own.
-pub fn admin_app(
-    state: AppState,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = Error,
-        InitError = (),
-    >,
-> {
-    let is_elsewhere = state.edge.config.metrics_elsewhere;
-    let has_console = state.edge.console.is_on();
-    with(state, move |config| {
-        configure_health(config);
-        configure_admin(config, has_console);
-        if !is_elsewhere {
-            configure_metrics(config);
-        }
-    })
-}
-
-/// Builds the application that serves metrics on an address of their own, and nothing else.
-pub fn metrics_app(
-    state: AppState,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = Error,
-        InitError = (),
-    >,
-> {
-    with(state, configure_metrics)
-}
-
-fn with(
-    state: AppState,
-    configure: impl FnOnce(&mut web::ServiceConfig),
+    side: Side,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -416,13 +362,41 @@ fn with(
     >,
 > {
     let edge: Arc<Edge> = Arc::clone(&state.edge);
+    let routes = Arc::clone(&state.edge);
     App::new()
         .app_data(web::Data::new(state))
         .wrap(from_fn(move |request, next| {
             middleware::edge(Arc::clone(&edge), request, next)
         }))
-        .configure(configure)
+        .configure(move |config| configure_side(config, side, &routes))
         .default_service(web::to(not_found))
+}
+
+fn configure_side(config: &mut web::ServiceConfig, side: Side, edge: &Edge) {
+    let elsewhere = &edge.config;
+    let people = if elsewhere.admin_elsewhere {
+        Side::Admin
+    } else {
+        Side::Main
+    };
+    let metrics = if elsewhere.metrics_elsewhere {
+        Side::Metrics
+    } else {
+        people
+    };
+    if side == Side::Main {
+        configure_flags(config);
+        configure_events(config);
+    }
+    if side != Side::Metrics {
+        configure_health(config);
+    }
+    if side == people {
+        configure_admin(config, edge.console.is_on());
+    }
+    if side == metrics {
+        configure_metrics(config);
+    }
 }
 
 /// Registers every route, and what answers all other paths.

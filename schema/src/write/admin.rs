@@ -62,19 +62,8 @@ impl WriteTransaction {
         cohort_id: i64,
         person_ids: Vec<i64>,
     ) -> Result<usize> {
-        self.ask(move |session| {
-            async move {
-                let (connection, stamp) = session.parts();
-                let added: Vec<i64> =
-                    change_members::<AddMembers>(connection, project_id, cohort_id, person_ids)
-                        .await?;
-                cohort::set_calculated(connection, cohort_id, stamp.at).await?;
-                members_changed(session, project_id, cohort_id, &added, "members_added");
-                Ok(added.len())
-            }
-            .boxed()
-        })
-        .await
+        self.move_members::<AddMembers>(project_id, cohort_id, person_ids)
+            .await
     }
 
     /// Ends memberships of a project's static cohort; returns how many there were.
@@ -84,15 +73,24 @@ impl WriteTransaction {
         cohort_id: i64,
         person_ids: Vec<i64>,
     ) -> Result<usize> {
+        self.move_members::<RemoveMembers>(project_id, cohort_id, person_ids)
+            .await
+    }
+
+    async fn move_members<S: MoveMembers>(
+        &mut self,
+        project_id: i64,
+        cohort_id: i64,
+        person_ids: Vec<i64>,
+    ) -> Result<usize> {
         self.ask(move |session| {
             async move {
                 let (connection, stamp) = session.parts();
-                let removed: Vec<i64> =
-                    change_members::<RemoveMembers>(connection, project_id, cohort_id, person_ids)
-                        .await?;
+                let moved =
+                    change_members::<S>(connection, project_id, cohort_id, person_ids).await?;
                 cohort::set_calculated(connection, cohort_id, stamp.at).await?;
-                members_changed(session, project_id, cohort_id, &removed, "members_removed");
-                Ok(removed.len())
+                members_changed(session, project_id, cohort_id, &moved, S::TOLD_AS);
+                Ok(moved.len())
             }
             .boxed()
         })
@@ -123,7 +121,17 @@ fn members_changed(
     session.tell(project_id, ChangeKind::CohortMembers, object, told);
 }
 
+/// A statement that begins or ends memberships, and returns whose.
+trait MoveMembers: Statement<Answer = BigInt> + 'static {
+    /// The member of the history's entry that says how many.
+    const TOLD_AS: &'static str;
+}
+
 struct AddMembers;
+
+impl MoveMembers for AddMembers {
+    const TOLD_AS: &'static str = "members_added";
+}
 
 impl Statement for AddMembers {
     type Answer = BigInt;
@@ -136,6 +144,10 @@ impl Statement for AddMembers {
 }
 
 struct RemoveMembers;
+
+impl MoveMembers for RemoveMembers {
+    const TOLD_AS: &'static str = "members_removed";
+}
 
 impl Statement for RemoveMembers {
     type Answer = BigInt;

@@ -13,6 +13,7 @@ use super::replica::ReplicaOptions;
 use super::streams::StreamOptions;
 use super::threads::ThreadOptions;
 use super::traces::TraceOptions;
+use super::words;
 use crate::admin_access::AdminConfig;
 use crate::client_address::Network;
 use crate::rate_limit::RateLimitConfig;
@@ -25,7 +26,6 @@ use burgee_schema::PoolConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 /// The settings as they were written.
 #[derive(Debug, Clone, clap::Args)]
@@ -245,7 +245,7 @@ pub struct ServeOptions {
     listeners: ListenerOptions,
 
     #[command(flatten)]
-    log: LogOptions,
+    log: LoggingOptions,
 
     #[command(flatten)]
     traces: TraceOptions,
@@ -255,27 +255,11 @@ pub struct ServeOptions {
     pub(super) given: Given,
 }
 
-/// How to log, as it was written.
+/// How to log, and what.
 #[derive(Debug, Clone, clap::Args)]
-struct LogOptions {
-    /// text, json, or auto: text on a terminal and JSON elsewhere
-    #[arg(
-        long,
-        env = "BURGEE_LOG_FORMAT",
-        default_value = "auto",
-        value_name = "FORMAT",
-        help_heading = "Logging"
-    )]
-    log_format: String,
-    /// What to log: error, warn, info, debug, trace, or a filter such as info,burgee=debug
-    #[arg(
-        long,
-        env = "BURGEE_LOG_LEVEL",
-        default_value = "info,actix_server=warn,actix_http=error",
-        value_name = "FILTER",
-        help_heading = "Logging"
-    )]
-    log_level: String,
+struct LoggingOptions {
+    #[command(flatten)]
+    how: words::LogOptions,
     /// Log requests for flags that took this long, with the time of each stage, in milliseconds; 0 for none
     #[arg(
         long,
@@ -429,7 +413,7 @@ impl ServeOptions {
             lenient: f.switch("lenient", &self.lenient),
             demo: f.switch("demo", &self.demo),
             migrate: !f.switch("no-migrate", &self.no_migrate),
-            base_path: base_path(&self.base_path, f),
+            base_path: words::base_path(&self.base_path, f),
             metrics_listen: self
                 .metrics_listen
                 .as_ref()
@@ -477,7 +461,7 @@ impl ServeOptions {
             remote_config: self.browsers.remote_config(f),
             static_dir: self.browsers.static_dir.clone(),
             slow_request: self.log.slow_request(f),
-            log: self.log.resolve(f),
+            log: self.log.how.resolve(f),
             traces: self.traces.resolve(f),
             admin_listen: self.listeners.admin(f),
             tls: self.listeners.tls(f),
@@ -516,38 +500,11 @@ impl ServeOptions {
     }
 }
 
-impl LogOptions {
+impl LoggingOptions {
     fn slow_request(&self, f: &mut Faults) -> Option<Duration> {
         match f.number("slow-request-ms", &self.slow_request_ms, 0..=86_400_000) {
             0 => None,
             millis => Some(Duration::from_millis(millis)),
         }
     }
-
-    fn resolve(&self, f: &mut Faults) -> LogConfig {
-        let words = [
-            ("auto", LogFormat::Auto),
-            ("text", LogFormat::Text),
-            ("json", LogFormat::Json),
-        ];
-        if let Err(error) = EnvFilter::try_new(&self.log_level) {
-            f.add("log-level", error);
-        }
-        LogConfig {
-            format: f.word("log-format", &self.log_format, &words, LogFormat::Auto),
-            filter: self.log_level.clone(),
-        }
-    }
-}
-
-fn base_path(raw: &str, f: &mut Faults) -> String {
-    let path = raw.trim_end_matches('/');
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-    if !path.is_empty() && (!path.starts_with('/') || !path.chars().all(allowed)) {
-        f.add(
-            "base-path",
-            format!("expected a path such as /ph, found {raw:?}"),
-        );
-    }
-    path.to_owned()
 }

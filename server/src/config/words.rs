@@ -22,7 +22,7 @@ pub(super) struct LogOptions {
     #[arg(
         long,
         env = "BURGEE_LOG_LEVEL",
-        default_value = "info,actix_server=warn",
+        default_value = "info,actix_server=warn,actix_http=error",
         value_name = "FILTER",
         help_heading = "Logging"
     )]

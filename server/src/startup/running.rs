@@ -8,7 +8,7 @@ use crate::credential::Credentials;
 use crate::lifecycle::Lifecycle;
 use crate::openapi::Document;
 use crate::reload::Reloader;
-use crate::routes::{admin_app, app, metrics_app};
+use crate::routes::{Side, app};
 use crate::state::{AppState, Edge};
 use crate::streams::{Streams, hang_up_when_stalled};
 use crate::tls::Certificates;
@@ -181,7 +181,7 @@ fn listen(
     let server = HttpServer::new(move || {
         let worker = workers.fetch_add(1, Ordering::Relaxed);
         actix_web::rt::spawn(state.system.watch_runtime(Runtime::HttpWorker, worker));
-        app(state.at_worker())
+        app(state.at_worker(), Side::Main)
     })
     .workers(config.budget.http_workers)
     .max_connections(config.max_connections)
@@ -200,7 +200,7 @@ fn listen(
 
 /// Begins to listen for those who read metrics: one thread, a few connections.
 fn serve_metrics(address: SocketAddr, state: AppState) -> Result<Server, StartupError> {
-    let server = HttpServer::new(move || metrics_app(state.clone()))
+    let server = HttpServer::new(move || app(state.clone(), Side::Metrics))
         .workers(1)
         .max_connections(64)
         .disable_signals()
@@ -218,7 +218,7 @@ fn serve_admin(
     state: AppState,
     certificates: Option<&Arc<Certificates>>,
 ) -> Result<Server, StartupError> {
-    let server = HttpServer::new(move || admin_app(state.clone()))
+    let server = HttpServer::new(move || app(state.clone(), Side::Admin))
         .workers(1)
         .max_connections(256)
         .shutdown_timeout(2)
