@@ -36,6 +36,6 @@ pub use error::{StoreError, chain};
 pub use observer::{QueryKind, StoreObserver};
 pub use pool::{PoolConfig, ReplicaConfig};
 pub use replica::ReplicaStatus;
-pub use store::Store;
+pub use store::{ADMIN_CONNECTIONS, Store};
 pub use trust::{Roots, Trust, TrustError};
 pub use write::WriteTransaction;

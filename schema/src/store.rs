@@ -1,5 +1,7 @@
 //! `Store`: Postgres or SQLite, chosen once, behind one set of functions.
 
+mod reading;
+
 use crate::connection::{Access, Connection};
 use crate::database_url::Target;
 use crate::event_write;
@@ -10,11 +12,10 @@ use crate::observer::Observers;
 use crate::pool::{Pool, PoolStatus};
 use crate::replica::{self, Replica, ReplicaStatus};
 use crate::runtime::DatabaseRuntime;
-use crate::{
-    ChangeFeed, PoolConfig, QueryKind, StoreError, StoreObserver, WriteTransaction, chain,
-};
+use crate::{ChangeFeed, PoolConfig, QueryKind, StoreError, StoreObserver, WriteTransaction};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use reading::Source;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,9 @@ type Result<T> = std::result::Result<T, StoreError>;
 const MAKE_FILE_TRIES: u32 = 50;
 const MAKE_FILE_PAUSE: Duration = Duration::from_millis(20);
 
-/// How many connections people's questions share, and how long each may wait, and run.
-const ADMIN_CONNECTIONS: u32 = 2;
+/// How many connections people's questions share.
+pub const ADMIN_CONNECTIONS: u32 = 2;
+/// How long such a question may wait for one, and how long it may run.
 const ADMIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// A database and its pool. Cheap to clone. May be called from any runtime: the work happens on the store's own.
@@ -527,106 +529,6 @@ impl Store {
         })
         .await
     }
-
-    /// Runs one unit of reading on the store's threads.
-    async fn read<T, F>(&self, kind: QueryKind, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
-    {
-        let limit = self.inner.config.acquire_timeout;
-        self.read_on(|inner| &inner.readers, limit, kind, work)
-            .await
-    }
-
-    /// The same for a person's question.
-    pub(crate) async fn read_for_people<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
-    {
-        self.read_on(|inner| &inner.admin, ADMIN_LIMIT, QueryKind::Admin, work)
-            .await
-    }
-
-    async fn read_on<T, F>(
-        &self,
-        pool: fn(&Inner) -> &Pool,
-        limit: Duration,
-        kind: QueryKind,
-        work: F,
-    ) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + 'static,
-    {
-        let inner = Arc::clone(&self.inner);
-        self.inner
-            .runtime
-            .run(async move { read_from(&inner, pool(&inner), limit, kind, work).await })
-            .await
-    }
-
-    /// The same for what the replica may answer too; when it turns out to be away, the primary does.
-    async fn read_in<T, F>(
-        &self,
-        source: Source,
-        kind: QueryKind,
-        questions: usize,
-        work: F,
-    ) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'c> Fn(&'c mut Connection) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
-    {
-        let inner = Arc::clone(&self.inner);
-        self.inner
-            .runtime
-            .run(async move {
-                let limit = inner.config.acquire_timeout;
-                if source == Source::Replica
-                    && let Some(replica) = &inner.replica
-                {
-                    match read_from(&inner, &replica.pool, limit, kind, &work).await {
-                        Err(StoreError::Unavailable(error)) => {
-                            tracing::debug!(error = chain(&*error), "the read replica is away");
-                            replica.is_away();
-                        }
-                        answer => {
-                            replica.answered(questions);
-                            return answer;
-                        }
-                    }
-                }
-                read_from(&inner, &inner.readers, limit, kind, work).await
-            })
-            .await
-    }
-}
-
-/// Whom a question goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Primary,
-    Replica,
-}
-
-async fn read_from<T, F>(
-    inner: &Inner,
-    pool: &Pool,
-    limit: Duration,
-    kind: QueryKind,
-    work: F,
-) -> Result<T>
-where
-    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T>>,
-{
-    let mut connection = pool.acquire(limit).await?;
-    let began = inner.observers.began();
-    let answer = work(&mut connection).await;
-    let observers = &inner.observers;
-    observers.tell(began, |it, took| it.asked(kind, took));
-    answer
 }
 
 /// Makes a SQLite file and its journal. Two that do so at the same moment do not wait for each other as they do for every

@@ -246,7 +246,7 @@ fn too_few_connections_are_named() {
     let database = TestDatabase::tuned_postgres(&["max_connections=20"]).unwrap();
     burgee(&["migrate", "--database-url", database.url()]).expect_code(0);
     let finished = on(database.url(), &["--replicas=3", "--pool-size=10"]);
-    let words = ["3 x 12", "of 17", "max_connections", "BURGEE_POOL_SIZE"];
+    let words = ["3 x 20", "of 17", "max_connections", "BURGEE_POOL_SIZE"];
     expect_fault(&finished, "fail", "database connections", &words);
 }
 

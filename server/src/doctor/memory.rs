@@ -50,8 +50,7 @@ pub(super) fn judge_memory(config: &ServeConfig, available: Option<u64>) -> Find
 pub(super) fn judge_descriptors(config: &ServeConfig, hard_limit: Option<u64>) -> Finding {
     let workers = u64::try_from(config.budget.http_workers).unwrap_or(u64::MAX);
     let connections = workers.saturating_mul(bytes(config.max_connections));
-    // Two for events and for changes.
-    let database = u64::from(config.pool.max_size) + 2;
+    let database = u64::from(config.pool.max_size) + super::postgres::beside_pool(config);
     let wanted = connections.saturating_add(database + OTHERS);
     let needs =
         format!("{wanted} for {connections} connections of clients and {database} of the database");
@@ -124,18 +123,18 @@ mod tests {
             "--max-connections=1000",
             "--pool-size=10",
         ]);
-        let wanted = 2_000 + 12 + 64;
+        let wanted = 2_000 + 20 + 64;
         expect(&judge_descriptors(&config, None), State::Ok, &["no limit"]);
         expect(
             &judge_descriptors(&config, Some(wanted)),
             State::Ok,
-            &["2076"],
+            &["2084"],
         );
         let few = judge_descriptors(&config, Some(1024));
         expect(
             &few,
             State::Warn,
-            &["1024", "2076", "BURGEE_MAX_CONNECTIONS) to 474"],
+            &["1024", "2084", "BURGEE_MAX_CONNECTIONS) to 470"],
         );
         expect(
             &judge_descriptors(&config, Some(64)),

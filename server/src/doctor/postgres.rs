@@ -27,8 +27,6 @@ pub(super) const DEPENDENT: [&str; 6] = [
 const VERSIONS: std::ops::RangeInclusive<u32> = 13..=17;
 /// A question should not take longer.
 const SLOW: Duration = Duration::from_millis(10);
-/// Connections of a server beside its pool: for events, and for changes.
-const BESIDE_POOL: u64 = 2;
 /// Clocks that differ by more are reported, and by much more are a fault, in microseconds.
 const CLOCK_OFF: i64 = 2_000_000;
 const CLOCK_WRONG: i64 = 60_000_000;
@@ -184,16 +182,23 @@ pub(super) fn migrations(schema: &SchemaFacts, runs_them: bool) -> Finding {
     Finding::ok(MIGRATIONS, "all have run")
 }
 
+/// Returns how many connections a server holds beside its pool at most: for events, for changes, and for the admin API.
+pub(super) fn beside_pool(config: &ServeConfig) -> u64 {
+    let admin = u64::try_from(config.admin.most_connections()).unwrap_or(u64::MAX);
+    admin.saturating_add(2)
+}
+
 fn connections(facts: &PostgresFacts, config: &ServeConfig, replicas: u32) -> Finding {
-    let each = u64::from(config.pool.max_size) + BESIDE_POOL;
+    let beside = beside_pool(config);
+    let each = u64::from(config.pool.max_size) + beside;
     let wanted = each * u64::from(replicas);
     let most = u64::from(facts.max_connections);
     let free = most.saturating_sub(u64::from(facts.in_use));
     let found = format!(
-        "{replicas} x {each} wanted ({} of the pool and {BESIDE_POOL} beside it) of {most}, {free} free now",
+        "{replicas} x {each} wanted ({} of the pool and {beside} beside it) of {most}, {free} free now",
         config.pool.max_size
     );
-    let fits = (most / u64::from(replicas.max(1))).saturating_sub(BESIDE_POOL);
+    let fits = (most / u64::from(replicas.max(1))).saturating_sub(beside);
     let fix = format!(
         "raise max_connections to {} or more, or set --pool-size (BURGEE_POOL_SIZE) to {} or less",
         (wanted + each) * 5 / 4,

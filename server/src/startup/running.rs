@@ -65,10 +65,12 @@ impl Running {
         let certificates = certificates.map(Arc::new);
         let actors = actor_config(config);
         let system = System::start_from(source, &actors, store.clone(), metrics).await?;
+        let admin = AdminAccess::new(store.clone(), config.admin, &mut registry);
+        let admin = Arc::new(admin);
         let state = AppState {
             system: system.clone(),
             credentials: Arc::new(Credentials::new(store.clone(), &system)),
-            admin: Arc::new(AdminAccess::new(store.clone(), config.admin)),
+            admin,
             registry: Arc::new(registry),
             document: Arc::new(Document::new(&edge.config.base_path)?),
             edge: Arc::new(edge),

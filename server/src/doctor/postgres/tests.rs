@@ -157,18 +157,18 @@ fn connection_budgets() {
         };
         connections(&facts, &settings(&["--pool-size=10"]), replicas)
     };
-    expect(&judge(97, 5, 3), State::Ok, &["3 x 12 wanted", "92 free"]);
+    expect(&judge(97, 5, 3), State::Ok, &["3 x 20 wanted", "92 free"]);
     // Three fit, but not four for the time of a restart.
     expect(
-        &judge(40, 0, 3),
+        &judge(70, 0, 3),
         State::Warn,
-        &["3 x 12", "rolling restart"],
+        &["3 x 20", "rolling restart"],
     );
     expect(&judge(97, 90, 1), State::Warn, &["7 free"]);
     expect(
-        &judge(20, 0, 2),
+        &judge(36, 0, 2),
         State::Fail,
-        &["2 x 12", "max_connections to 45", "BURGEE_POOL_SIZE) to 8"],
+        &["2 x 20", "max_connections to 75", "BURGEE_POOL_SIZE) to 8"],
     );
 }
 
