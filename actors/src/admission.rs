@@ -26,6 +26,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Refused callers are spread over this much more, so that they do not come back together.
 const RETRY_JITTER: Duration = Duration::from_secs(2);
 
+/// Flags that take so long to evaluate cost, with reading their answer out, as much as all the rest of a small request.
+const SMALL_REQUEST: Duration = Duration::from_micros(32);
+
 /// All evaluators of one lane.
 #[derive(Clone)]
 pub(crate) struct Lane {
@@ -175,16 +178,24 @@ impl Admission {
         let (allowed, why) = match pressure {
             _ if wait > left => return Err(self.refusal(WhyRefused::Wait, wait)),
             Pressure::None => (lane.shares.allowed(lane.waiting()), WhyRefused::Share),
-            _ => (lane.shares.under(pressure), WhyRefused::Standing),
+            _ => (lane.shares.under(pressure), pressure.reason()),
         };
         let place = lane.shares.take(share, allowed);
         let Some(place) = place else {
-            if why == WhyRefused::Standing {
+            if pressure != Pressure::None {
                 seat.standing.refuse();
             }
             return Err(self.refusal(why, wait));
         };
         Ok(Reserved { is_large, place })
+    }
+
+    /// Returns how many requests as small as can be a selection is worth: reading and answering costs about as much for each of
+    /// them, and so much more for the flags.
+    pub(crate) fn places(&self, selection: &Selection) -> usize {
+        let cost = self.calibration.apply(selection.cost_ns());
+        let flags = cost.as_nanos() / SMALL_REQUEST.as_nanos();
+        1 + usize::try_from(flags).unwrap_or(usize::MAX - 1)
     }
 
     fn lane(&self, is_large: bool) -> &Lane {

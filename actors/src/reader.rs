@@ -5,7 +5,7 @@ use crate::cohort_cache::CohortCache;
 use crate::continuity;
 use crate::courier::{Courier, Reply};
 use crate::evaluator::FoundState;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, WhyRefused};
 use crate::metrics::Metrics;
 use crate::override_writer::{OverrideWriter, WriteHashKeys};
 use crate::person_loader::{BATCHES_IN_FLIGHT, Load, PersonLoader};
@@ -39,8 +39,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Returns whether there is room for one more look-up of a project; if not, how long it would have to wait.
-    pub(crate) fn admit(&self, project: &ProjectSnapshot) -> Result<(), Duration> {
+    /// Returns whether there is room for one more look-up of a project; if not, why, and how long it would have to wait.
+    pub(crate) fn admit(&self, project: &ProjectSnapshot) -> Result<(), (WhyRefused, Duration)> {
         let waiting = self.loader.waiting();
         let wait = self.service.expected_wait(waiting, BATCHES_IN_FLIGHT);
         let pressure = self.standing.ask(Instant::now(), wait);
@@ -49,7 +49,7 @@ impl Reader {
             return Ok(());
         }
         self.standing.refuse();
-        Err(wait)
+        Err((pressure.reason(), wait))
     }
 
     /// Reads what the request needs, and stores hash keys where the rules ask for it.

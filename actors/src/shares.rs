@@ -8,10 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A queue counts as contended when more than one in this many places are taken.
 const CONTENDED_FROM: usize = 4;
 
-/// So many places are never much.
-const FEW: usize = 4;
-
-/// The places of one queue, how many are held, and by how many projects.
+/// The places of one queue, how many are held, and by how many projects. What is large may take several places.
 #[derive(Debug)]
 pub(crate) struct Shares {
     room: usize,
@@ -28,6 +25,7 @@ pub(crate) struct Share(AtomicUsize);
 pub(crate) struct Place {
     shares: Arc<Shares>,
     share: Arc<Share>,
+    places: usize,
 }
 
 /// How many places all projects together may hold.
@@ -35,8 +33,8 @@ pub(crate) struct Place {
 pub(crate) enum Allowed {
     /// As many as they like.
     All,
-    /// As many as they like, unless one holds much more than the others.
-    Even,
+    /// As many as they like, unless one holds much more than the others, and at least this.
+    Even(usize),
     /// So many, shared fairly.
     Places(usize),
 }
@@ -68,24 +66,35 @@ impl Shares {
     pub(crate) fn under(&self, pressure: Pressure) -> Allowed {
         match pressure {
             Pressure::None => Allowed::All,
-            Pressure::Long => Allowed::Even,
+            Pressure::Contended(hold) => Allowed::Even(hold),
             Pressure::Over => self.less(),
             Pressure::FarOver => Allowed::Places(0),
         }
     }
 
     /// Takes a place for a project, or refuses because it holds its share of what is allowed already.
+    pub(crate) fn take(self: &Arc<Self>, share: &Arc<Share>, allowed: Allowed) -> Option<Place> {
+        self.take_places(share, allowed, 1)
+    }
+
+    /// Takes so many places at once.
     ///
     /// The share leaves room for one more project than there are, so that a newcomer always finds a place.
-    pub(crate) fn take(self: &Arc<Self>, share: &Arc<Share>, allowed: Allowed) -> Option<Place> {
-        let held = share.0.fetch_add(1, Ordering::AcqRel);
-        self.held.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn take_places(
+        self: &Arc<Self>,
+        share: &Arc<Share>,
+        allowed: Allowed,
+        places: usize,
+    ) -> Option<Place> {
+        let held = share.0.fetch_add(places, Ordering::AcqRel);
+        self.held.fetch_add(places, Ordering::AcqRel);
         if held == 0 {
             self.active.fetch_add(1, Ordering::AcqRel);
         }
         let place = Place {
             shares: Arc::clone(self),
             share: Arc::clone(share),
+            places,
         };
         self.allows(held, allowed).then_some(place)
     }
@@ -98,13 +107,13 @@ impl Shares {
     fn allows(&self, held: usize, allowed: Allowed) -> bool {
         match allowed {
             Allowed::All => true,
-            // Half as much again as its part, and a few.
-            Allowed::Even => {
+            // Half as much again as its part.
+            Allowed::Even(hold) => {
                 let (all, active) = (
                     self.held.load(Ordering::Acquire),
                     self.active.load(Ordering::Acquire),
                 );
-                held < FEW || held * active * 2 <= all * 3
+                held < hold || held * active * 2 <= all * 3
             }
             Allowed::Places(places) => {
                 let active = self.active.load(Ordering::Acquire);
@@ -116,8 +125,8 @@ impl Shares {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shares.held.fetch_sub(1, Ordering::AcqRel);
-        if self.share.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+        self.shares.held.fetch_sub(self.places, Ordering::AcqRel);
+        if self.share.0.fetch_sub(self.places, Ordering::AcqRel) == self.places {
             self.shares.active.fetch_sub(1, Ordering::AcqRel);
         }
     }
@@ -194,15 +203,31 @@ mod tests {
             .map(|_| shares.take(&flood, Allowed::All).unwrap())
             .collect();
         assert!(
-            shares.has_place(&flood, Allowed::Even),
+            shares.has_place(&flood, Allowed::Even(4)),
             "alone it is nobody's loss"
         );
         let calm: Arc<Share> = Arc::default();
         let _calm: Vec<Place> = (0..10)
-            .map(|_| shares.take(&calm, Allowed::Even).unwrap())
+            .map(|_| shares.take(&calm, Allowed::Even(4)).unwrap())
             .collect();
-        assert!(shares.take(&flood, Allowed::Even).is_none());
-        assert!(shares.has_place(&calm, Allowed::Even));
+        assert!(shares.take(&flood, Allowed::Even(4)).is_none());
+        assert!(shares.has_place(&calm, Allowed::Even(4)));
+    }
+
+    #[test]
+    fn what_is_large_takes_more_places_and_gives_them_back() {
+        let shares = Shares::new(0);
+        let (flood, calm): (Arc<Share>, Arc<Share>) = Default::default();
+        let large = shares.take_places(&flood, Allowed::Even(6), 6).unwrap();
+        let _calm: Vec<Place> = (0..4)
+            .map(|_| shares.take(&calm, Allowed::Even(6)).unwrap())
+            .collect();
+        let _other = shares.take(&Arc::default(), Allowed::Even(6)).unwrap();
+        assert!(!shares.has_place(&flood, Allowed::Even(6)));
+        assert!(shares.has_place(&flood, Allowed::Even(7)));
+        assert!(shares.has_place(&calm, Allowed::Even(6)));
+        drop(large);
+        assert!(shares.has_place(&flood, Allowed::Even(6)));
     }
 
     #[test]

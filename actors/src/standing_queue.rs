@@ -2,8 +2,13 @@
 //! gets short again only gets older. This is controlled delay (CoDel), with refusals in the place of dropped packets.
 //!
 //! A queue stands when nobody found it short for a whole interval. From then on those who would wait longer than the
-//! limit are refused, and those who take too much of it earlier, until few of them are. Pure but for its lock: the time and the expected wait are arguments.
+//! limit are refused, until few of them are.
+//!
+//! Long before, a queue is contended: its waits are noticed by those who share it. Then whoever holds much more than the others may
+//! hold less and less, until the others do not notice any more; then more again, so that what is idle is used. Pure but for its
+//! lock: the time and the expected wait are arguments.
 
+use crate::mailbox::WhyRefused;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,27 +18,43 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(100);
 /// An interval is quiet when fewer than one in so many were refused.
 const FEW: u32 = 8;
-/// The queue has passed after so many quiet intervals: refusing makes a queue short, and letting all in again makes it long.
+/// The queue has passed after so many of them: refusing makes a queue short, and letting all in again makes it long.
 const QUIET: u32 = 10;
 /// For its length alone a queue refuses one in so many at most. A refusal is work too: with enough connections that ask
 /// again at once, refusing everybody would keep the queue long, and nobody would ever be let in.
 const MOST: u32 = 2;
 /// Beyond so many times the limit, nobody is let through.
 const FAR: u32 = 4;
-/// From this part of the limit on a queue is long: too long for the others, if it is one project's work that waits in it.
+/// Everybody waits long: longer than this part of the limit.
 const LONG: u32 = 50;
+/// Waits are noticed by others: on average they are longer than this part of the limit.
+const NOTICED: u32 = 300;
+/// What one may hold who holds much more than others when a queue becomes contended, in requests as small as can be.
+const HOLD_AT_FIRST: usize = 512;
+/// And what everybody may always hold: fewer than one large request and some small ones.
+const HOLD_AT_LEAST: usize = 6;
 
 /// What a queue's length means for one that wants to join it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Pressure {
     /// It may join.
     None,
-    /// It may join unless it takes much more than its share.
-    Long,
+    /// It may join unless it takes much more than its share, and more than this.
+    Contended(usize),
     /// It may join only if others take more than their share.
     Over,
     /// It may not join.
     FarOver,
+}
+
+impl Pressure {
+    /// Returns why one is refused that may not join.
+    pub(crate) fn reason(self) -> WhyRefused {
+        match self {
+            Self::None | Self::Contended(_) => WhyRefused::Share,
+            Self::Over | Self::FarOver => WhyRefused::Standing,
+        }
+    }
 }
 
 /// Watches one queue.
@@ -77,9 +98,15 @@ struct Window {
     shortest: Duration,
     asked: u32,
     refused: u32,
+    /// The sum of all waits that were expected.
+    waits: Duration,
     stands: bool,
+    /// While the queue is contended, what one may hold who holds much more than others.
+    hold: Option<usize>,
     /// Quiet intervals in a row while it stands.
     quiet: u32,
+    /// Quiet intervals in a row in which nobody noticed it either, while it is contended.
+    calm: u32,
 }
 
 impl StandingQueue {
@@ -106,6 +133,7 @@ impl StandingQueue {
             };
         }
         window.shortest = window.shortest.min(wait);
+        window.waits = window.waits.saturating_add(wait);
         window.asked += 1;
         window.pressure(limit, wait)
     }
@@ -131,34 +159,50 @@ impl Window {
         Self {
             began,
             shortest: Duration::MAX,
+            waits: Duration::ZERO,
             asked: 0,
             refused: 0,
             stands: false,
+            hold: None,
             quiet: 0,
+            calm: 0,
         }
     }
 
     fn pressure(&self, limit: Duration, wait: Duration) -> Pressure {
-        match wait {
-            wait if !self.stands || wait <= limit / LONG => Pressure::None,
-            wait if wait <= limit || self.refused * MOST > self.asked => Pressure::Long,
-            wait if wait <= limit * FAR => Pressure::Over,
-            _ => Pressure::FarOver,
+        let is_over = self.stands && wait > limit && self.refused * MOST <= self.asked;
+        match self.hold {
+            _ if is_over && wait > limit * FAR => Pressure::FarOver,
+            _ if is_over => Pressure::Over,
+            Some(hold) => Pressure::Contended(hold),
+            None => Pressure::None,
         }
     }
 
     /// Returns the window after this one.
     fn next(&self, began: Instant, limit: Duration) -> Self {
-        let is_quiet = self.refused * FEW < self.asked.max(1);
-        let quiet = if is_quiet { self.quiet + 1 } else { 0 };
-        let stands = if self.stands {
-            quiet < QUIET
+        let is_noticed = self.waits / self.asked.max(1) > limit / NOTICED;
+        let refused_few = self.refused * FEW < self.asked.max(1);
+        let quiet = if refused_few { self.quiet + 1 } else { 0 };
+        let calm = if refused_few && !is_noticed {
+            self.calm + 1
         } else {
-            self.asked > 0 && self.shortest > limit / LONG
+            0
+        };
+        let stands = match self.stands {
+            true => quiet < QUIET,
+            false => self.asked > 0 && self.shortest > limit / LONG,
+        };
+        let hold = match self.hold {
+            None => is_noticed.then_some(HOLD_AT_FIRST),
+            Some(hold) if is_noticed => Some((hold / 2).max(HOLD_AT_LEAST)),
+            Some(hold) => (calm < QUIET).then_some(hold + (hold / 4).max(1)),
         };
         Self {
             stands,
+            hold,
             quiet: if self.stands { quiet } else { 0 },
+            calm: if self.hold.is_some() { calm } else { 0 },
             ..Self::new(began)
         }
     }
@@ -166,7 +210,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{INTERVAL, Pressure, StandingLimit, StandingQueue};
+    use super::{HOLD_AT_LEAST, INTERVAL, Pressure, StandingLimit, StandingQueue};
     use std::time::{Duration, Instant};
 
     const LIMIT: Duration = Duration::from_millis(10);
@@ -193,7 +237,7 @@ mod tests {
 
         fn one(&mut self, wait: Duration) -> bool {
             self.now += STEP;
-            let refused = self.queue.ask(self.now, wait) > Pressure::Long;
+            let refused = self.queue.ask(self.now, wait) >= Pressure::Over;
             if refused {
                 self.queue.refuse();
             }
@@ -225,8 +269,7 @@ mod tests {
         assert!((45..=55).contains(&refused), "half of them: {refused}");
         queue.load(20, Duration::ZERO);
         assert!(!queue.one(LIMIT));
-        assert_eq!(queue.queue.look(LIMIT / 50), Pressure::None);
-        assert_eq!(queue.queue.look(LIMIT), Pressure::Long);
+        assert!(matches!(queue.queue.look(LIMIT), Pressure::Contended(_)));
         assert_eq!(queue.queue.look(LIMIT * 4), Pressure::Over);
         assert_eq!(queue.queue.look(LIMIT * 5), Pressure::FarOver);
     }
@@ -260,11 +303,50 @@ mod tests {
         // Everybody is refused before asking; whoever comes after that still finds it standing.
         for _ in 0..100 {
             queue.now += STEP;
-            assert!(queue.queue.look(LIMIT * 5) >= Pressure::Long);
+            assert_ne!(queue.queue.look(LIMIT * 5), Pressure::None);
             queue.queue.ask(queue.now, LIMIT * 5);
             queue.queue.refuse();
         }
-        assert!(queue.queue.look(LIMIT * 5) >= Pressure::Long);
+        assert_ne!(queue.queue.look(LIMIT * 5), Pressure::None);
+    }
+
+    #[test]
+    fn while_others_notice_it_one_may_hold_less_and_less_and_then_more_again() {
+        let mut queue = Clocked::new(Some(LIMIT));
+        let hold = |queue: &Clocked| match queue.queue.look(Duration::ZERO) {
+            Pressure::None => None,
+            Pressure::Contended(hold) => Some(hold),
+            pressure => panic!("{pressure:?}"),
+        };
+        // Half wait for nothing, so the queue does not stand.
+        let interval = |queue: &mut Clocked, wait: Duration| {
+            queue.load(10, wait);
+            queue.load(10, Duration::ZERO);
+        };
+        interval(&mut queue, LIMIT / 200);
+        interval(&mut queue, LIMIT / 200);
+        assert_eq!(hold(&queue), None, "nobody notices that");
+        let mut held = usize::MAX;
+        for _ in 0..9 {
+            interval(&mut queue, LIMIT / 20);
+            let now = hold(&queue).unwrap_or(usize::MAX);
+            assert!(now < held || now == usize::MAX || now == HOLD_AT_LEAST);
+            held = now;
+        }
+        assert_eq!(held, HOLD_AT_LEAST);
+        // Whoever floods goes on and is refused; the others wait for nothing.
+        for _ in 0..20 {
+            interval(&mut queue, Duration::ZERO);
+            (0..5).for_each(|_| queue.queue.refuse());
+            let now = hold(&queue).expect("it is still contended");
+            assert!(now > held || now == HOLD_AT_LEAST, "{now} after {held}");
+            held = now;
+        }
+        assert!(held > HOLD_AT_LEAST);
+        for _ in 0..12 {
+            interval(&mut queue, Duration::ZERO);
+        }
+        assert_eq!(hold(&queue), None, "nobody is refused any more");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::evaluator::Work;
 use crate::events::{EventsConfig, Intake};
 use crate::keys::KeysRevision;
 use crate::local_definitions::{Document, LocalDefinitions};
-use crate::mailbox::{Mailbox, WhyRefused};
+use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::news::{Follow, News};
 use crate::reader::Reader;
@@ -26,8 +26,8 @@ use crate::worker_queue::WorkerQueue;
 use crate::{EvaluateError, ProjectError};
 use actix_rt::{Arbiter, ArbiterHandle};
 use burgee_evaluation::{
-    CohortSet, Definitions, Evaluations, MatchingVersion, Moment, Needs, ProjectId, Selector,
-    Subject,
+    CohortSet, Definitions, Evaluations, MatchingVersion, Moment, Needs, ProjectId, Selection,
+    Selector, Subject,
 };
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -325,7 +325,7 @@ impl System {
         if selection.is_empty() {
             return Ok(Evaluations::default());
         }
-        let _turn = self.take_turn(project)?;
+        let _turn = self.take_turn(project, &selection)?;
         let reserved = self
             .admission
             .reserve(project, &selection, request.deadline)?;
@@ -336,7 +336,7 @@ impl System {
         };
         if needs != Needs::default() {
             let admitted = self.reader.admit(project);
-            admitted.map_err(|wait| self.admission.refusal(WhyRefused::Standing, wait))?;
+            admitted.map_err(|(why, wait)| self.admission.refusal(why, wait))?;
         }
         let (state, hash_keys) = {
             let _timer = StageTimer::start(&mut stages.look_up);
@@ -392,23 +392,30 @@ impl System {
         // A queue that only refuses is not an idle one.
         worker.ask(now);
         worker.refuse();
-        Err(self.admission.refusal(WhyRefused::Standing, wait))
+        Err(self.admission.refusal(pressure.reason(), wait))
     }
 
     /// Takes a place among the requests under way, or is refused because this HTTP worker has more to do than it can.
-    fn take_turn(&self, project: &ProjectSnapshot) -> Result<Place, EvaluateError> {
+    fn take_turn(
+        &self,
+        project: &ProjectSnapshot,
+        selection: &Selection,
+    ) -> Result<Place, EvaluateError> {
         let asked = self
             .worker
             .as_ref()
             .map(|worker| worker.ask(Instant::now()));
         let (pressure, wait) = asked.unwrap_or((Pressure::None, Duration::ZERO));
         let allowed = self.requests.under(pressure);
-        let place = self.requests.take(&project.load.requests, allowed);
+        let places = self.admission.places(selection);
+        let place = self
+            .requests
+            .take_places(&project.load.requests, allowed, places);
         place.ok_or_else(|| {
             if let Some(worker) = &self.worker {
                 worker.refuse();
             }
-            self.admission.refusal(WhyRefused::Standing, wait)
+            self.admission.refusal(pressure.reason(), wait)
         })
     }
 

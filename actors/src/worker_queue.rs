@@ -72,6 +72,16 @@ impl WorkerQueue {
         self.standing.refuse();
     }
 
+    /// Pretends that requests have waited so long for a while.
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, wait: Duration) {
+        let mut now = Instant::now();
+        for _ in 0..200 {
+            now += Duration::from_millis(5);
+            self.standing.ask(now, wait);
+        }
+    }
+
     fn expect(&self, now: Instant) -> Duration {
         let (wait, send) = self.lock().expect(now);
         if send {

@@ -72,6 +72,11 @@ fn tail() {
 }
 
 #[test]
+fn flood() {
+    compare("flood", &["small_p99_over_calm"], &[]);
+}
+
+#[test]
 fn overload() {
     compare("overload", &["goodput", "admitted_p99", "rss"], &[]);
 }

@@ -1,3 +1,4 @@
+mod fairness;
 mod followed;
 mod memberships;
 

@@ -13,6 +13,7 @@ mod bench;
 mod definitions;
 mod events;
 mod faults;
+mod flood;
 mod growth;
 mod limit;
 mod load;
@@ -50,6 +51,8 @@ struct Arguments {
 enum Command {
     /// Small requests beside large ones, against two baselines
     Tail(Options),
+    /// One project that floods the others: a part of `tail`, with where requests waited
+    Flood(Options),
     /// Five times more than it can carry
     Overload(Options),
     /// Against a bare server that answers the same bytes
@@ -106,8 +109,9 @@ impl Options {
 /// A comparison: runs once and says what it found.
 type Comparison = fn(&Bench) -> Result<Findings>;
 
-const COMPARISONS: [(&str, Comparison); 8] = [
+const COMPARISONS: [(&str, Comparison); 9] = [
     ("tail", tail::run),
+    ("flood", flood::compare),
     ("overload", overload::run),
     ("limit", limit::run),
     ("persons", persons::run),
@@ -130,6 +134,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<()> {
     let (name, options) = match command {
         Command::Tail(options) => ("tail", options),
+        Command::Flood(options) => ("flood", options),
         Command::Overload(options) => ("overload", options),
         Command::Limit(options) => ("limit", options),
         Command::Persons(options) => ("persons", options),

@@ -4,7 +4,8 @@
 //! server still carries, then at three quarters of what Burgee carries; then one large project floods the others.
 
 use crate::bench::Bench;
-use crate::load::samples::{Latencies, Outcome, Samples, Span};
+use crate::flood::{self, Flood};
+use crate::load::samples::{Latencies, Outcome, Samples};
 use crate::load::{ENDLESS, Target, Traffic, open};
 use crate::proc::{Cpu, Used};
 use crate::report::{Findings, cell};
@@ -12,25 +13,36 @@ use crate::saturation::{self, OPEN, Steady};
 use crate::scrape::Reading;
 use crate::server::{Baseline, Server};
 use crate::world::{Properties, World};
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use serde_json::json;
 use std::sync::Arc;
 
-const SMALL: u8 = 0;
-const LARGE: u8 = 1;
+pub(crate) const SMALL: u8 = 0;
+pub(crate) const LARGE: u8 = 1;
 /// The projects with few flags; the one with many comes after them.
 const SMALL_PROJECTS: usize = 8;
 const FLAGS: (usize, usize) = (20, 1_000);
 /// Share of large requests, in percent.
-const LARGE_PERCENT: u64 = 10;
+pub(crate) const LARGE_PERCENT: u64 = 10;
 /// Of naive's ceiling: a rate that it still carries.
 const OF_NAIVE: f64 = 0.76;
 /// Of Burgee's saturation.
 const OF_BURGEE: f64 = 0.75;
-/// The calm projects' rate in the flood, as a share of Burgee's saturation by the mixture.
-const CALM: f64 = 0.4;
-/// The flood's rate, as a multiple of the large requests that a server answers when it gets no others.
-const FLOOD: f64 = 2.0;
+/// The heads of the table.
+pub(crate) const HEADS: [&str; 12] = [
+    "server",
+    "load",
+    "/s",
+    "small p50",
+    "p99",
+    "p99.9",
+    "max ms",
+    "large p99",
+    "refused",
+    "failed",
+    "acquire p99",
+    "CPU µs",
+];
 
 /// What a server did under a steady load.
 struct Measured {
@@ -43,28 +55,19 @@ struct Measured {
 struct Course {
     carried: Measured,
     three_quarters: Measured,
-    flood: Option<Flood>,
-}
-
-/// The calm before, and the flood.
-struct Flood {
-    calm: Samples,
-    flood: Samples,
+    flood: Flood,
 }
 
 /// The rates of a run.
 struct Rates {
     carried: f64,
     three_quarters: f64,
-    calm: f64,
-    flood: f64,
+    flood: flood::Rates,
 }
 
 /// Measures all three servers.
 pub(crate) fn run(bench: &Bench) -> Result<Findings> {
-    let mut sizes = vec![FLAGS.0; SMALL_PROJECTS];
-    sizes.push(FLAGS.1);
-    let world = World::new(&sizes, bench.pace.pick(5_000, 1_000, 100))?;
+    let world = world(bench)?;
     let mixed = Arc::new(traffic(&world, LARGE_PERCENT));
     let large = Arc::new(traffic(&world, 100));
 
@@ -77,8 +80,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     let rates = Rates {
         carried: OF_NAIVE * naive_carries.carried,
         three_quarters: OF_BURGEE * burgee_carries.carried,
-        calm: CALM * burgee_carries.carried,
-        flood: FLOOD * burgee_large.peak,
+        flood: flood::Rates::of(burgee_carries, burgee_large),
     };
     let of_naive = course(bench, "naive", &naive, &world, &mixed, &rates)?;
     drop(naive);
@@ -91,20 +93,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     drop(burgee);
 
     let mut findings = Findings {
-        heads: vec![
-            "server",
-            "load",
-            "/s",
-            "small p50",
-            "p99",
-            "p99.9",
-            "max ms",
-            "large p99",
-            "refused",
-            "failed",
-            "acquire p99",
-            "CPU µs",
-        ],
+        heads: HEADS.to_vec(),
         ..Findings::default()
     };
     let servers = [
@@ -128,8 +117,15 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings> {
     Ok(findings)
 }
 
+/// The small projects and the large one, with persons.
+pub(crate) fn world(bench: &Bench) -> Result<World> {
+    let mut sizes = vec![FLAGS.0; SMALL_PROJECTS];
+    sizes.push(FLAGS.1);
+    World::new(&sizes, bench.pace.pick(5_000, 1_000, 100))
+}
+
 /// Requests of which this share is large, each about a stored person.
-fn traffic(world: &World, large_percent: u64) -> Traffic {
+pub(crate) fn traffic(world: &World, large_percent: u64) -> Traffic {
     Traffic::new(8_192, |random| {
         let (class, project) = match random.below(100) < large_percent {
             true => (LARGE, SMALL_PROJECTS),
@@ -162,7 +158,7 @@ fn course(
             mixed,
             rates.three_quarters,
         )?,
-        flood: Some(flood(bench, name, server, world, rates)?),
+        flood: flood::run(bench, name, server, world, rates.flood)?,
     })
 }
 
@@ -190,7 +186,7 @@ fn steady(
     })
 }
 
-fn target(bench: &Bench, server: &Server) -> Target {
+pub(crate) fn target(bench: &Bench, server: &Server) -> Target {
     Target {
         address: server.address,
         connections: bench.pace.pick(OPEN, OPEN / 4, 32),
@@ -199,55 +195,11 @@ fn target(bench: &Bench, server: &Server) -> Target {
     }
 }
 
-/// The small projects alone, then beside the flood. Whoever floods has connections of its own, as other clients would.
-fn flood(
-    bench: &Bench,
-    name: &str,
-    server: &Server,
-    world: &World,
-    rates: &Rates,
-) -> Result<Flood> {
-    let (small, large) = (traffic(world, 0), traffic(world, 100));
-    let (warm_up, seconds) = bench.pace.pick((2.0, 8.0), (0.5, 1.5), (0.1, 0.3));
-    let half = warm_up + seconds;
-    let step = |traffic, rate, seconds| open::Step {
-        traffic,
-        rate,
-        seconds,
-    };
-    let calm = [step(&small, rates.calm, half * 2.0)];
-    let storm = [step(&large, 1.0, half), step(&large, rates.flood, half)];
-    let after_warm_up = |begin: f64| Span {
-        from: begin + warm_up,
-        to: begin + warm_up + seconds,
-    };
-    bench.watched(&format!("{name}: one project floods the others"), || {
-        let target = target(bench, server);
-        let (calm, storm) = std::thread::scope(|scope| {
-            let storm = scope.spawn(|| open::run(target, &storm));
-            let calm = open::run(target, &calm);
-            (calm, storm.join())
-        });
-        let (calm, storm) = (
-            calm?,
-            storm.map_err(|_panic| anyhow!("the flood panicked"))??,
-        );
-        let mut flood = calm.within(after_warm_up(half));
-        flood
-            .events
-            .extend(storm.within(after_warm_up(half)).events);
-        Ok(Flood {
-            calm: calm.within(after_warm_up(0.0)),
-            flood,
-        })
-    })
-}
-
-fn small(samples: &Samples) -> Result<Latencies> {
+pub(crate) fn small(samples: &Samples) -> Result<Latencies> {
     samples.class(SMALL).latencies()
 }
 
-fn large(samples: &Samples) -> Result<Latencies> {
+pub(crate) fn large(samples: &Samples) -> Result<Latencies> {
     samples.class(LARGE).latencies()
 }
 
@@ -288,16 +240,8 @@ fn ratios(findings: &mut Findings, naive: &Course, inline: &Course, burgee: &Cou
         .zip(three_quarters)
         .map(|(one, other)| one.max(other));
     findings.ratio("vs_inline_small_p99", worse, Some(1.0));
-    let flooded = |course: &Course| {
-        let flood = course.flood.as_ref();
-        anyhow::Ok(flood.map(|flood| large(&flood.flood)).transpose()?)
-    };
-    let p99 = |latencies: Option<Latencies>| latencies.and_then(|latencies| latencies.at(0.99));
-    findings.ratio(
-        "flood_large_p99",
-        p99(flooded(naive)?),
-        p99(flooded(burgee)?),
-    );
+    let flooded = |course: &Course| anyhow::Ok(large(&course.flood.flood)?.at(0.99));
+    findings.ratio("flood_large_p99", flooded(naive)?, flooded(burgee)?);
     Ok(())
 }
 
@@ -326,27 +270,11 @@ fn rows(findings: &mut Findings, name: &str, course: &Course, rates: &Rates) -> 
         });
         findings.figure(&format!("{name}, {load}"), figures);
     }
-    if let Some(Flood { calm, flood }) = &course.flood {
-        let none = || [cell(None, 0), cell(None, 0)];
-        row(findings, (name, "calm", rates.calm), calm, none())?;
-        let all = rates.calm + rates.flood;
-        row(findings, (name, "flood", all), flood, none())?;
-        let p99 = |samples: &Samples| anyhow::Ok(small(samples)?.at(0.99));
-        let over_calm = p99(flood)?
-            .zip(p99(calm)?)
-            .map(|(flood, calm)| flood / calm);
-        let figures = json!({
-            "small_p99_over_calm": over_calm,
-            "calm_small": calm.class(SMALL).figures()?,
-            "flood_small": flood.class(SMALL).figures()?,
-            "flood_large": flood.class(LARGE).figures()?,
-        });
-        findings.figure(&format!("{name}, flood"), figures);
-    }
+    flood::rows(findings, name, &course.flood, rates.flood)?;
     Ok(())
 }
 
-fn row(
+pub(crate) fn row(
     findings: &mut Findings,
     (name, load, rate): (&str, &str, f64),
     samples: &Samples,

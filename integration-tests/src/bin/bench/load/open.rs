@@ -239,7 +239,7 @@ fn write_all(writer: &mut &StdStream, mut bytes: &[u8]) -> io::Result<()> {
     clippy::disallowed_methods,
     reason = "the pacer is a thread of its own, and timers of an event loop are too coarse for it"
 )]
-fn pause_until(due: Instant) {
+pub(crate) fn pause_until(due: Instant) {
     let left = due.saturating_duration_since(Instant::now());
     if !left.is_zero() {
         std::thread::sleep(left);
