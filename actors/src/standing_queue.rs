@@ -203,7 +203,7 @@ impl Window {
         let hold = match self.hold {
             None => is_noticed.then_some(HOLD_AT_FIRST),
             Some(hold) if is_noticed => Some((hold / 2).max(HOLD_AT_LEAST)),
-            Some(hold) => (calm < QUIET).then_some(hold.saturating_mul(2).min(HOLD_AT_FIRST)),
+            Some(hold) => (calm < QUIET).then_some((hold + hold / 4).min(HOLD_AT_FIRST)),
         };
         Self {
             stands,
