@@ -17,7 +17,7 @@ COPY . .
 RUN cargo build --locked --release --package burgee --bin burgee \
     && deploy/image/assemble.sh target/release/burgee /image
 
-# Nothing but what deploy/image/assemble.sh laid out: about 33 MB. The root file system may be read-only; what is written
+# Nothing but what deploy/image/assemble.sh laid out: about 47 MB. The root file system may be read-only; what is written
 # goes to the volume.
 FROM scratch
 COPY --from=build /image /
